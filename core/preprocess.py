@@ -1,0 +1,117 @@
+"""From a frame and a face box to the tensor that every model and every runtime sees.
+
+The arithmetic below is a contract: the Kotlin, Swift and C++ readers of an artefact repeat it and agree within
+1/255 of full scale. Change it only together with them and with the manifest's schema version.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+from pydantic import BaseModel, ConfigDict, Field
+
+Image = npt.NDArray[np.uint8]
+"""uint8 [H, W, 3], RGB, upright."""
+
+DepthImage = npt.NDArray[np.uint16]
+"""uint16 [H, W], relative inverse depth: larger is nearer."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Box:
+    """A face box in pixels of its frame: left, top, width, height. It may reach outside the frame."""
+
+    x: float
+    y: float
+    w: float
+    h: float
+
+    @property
+    def center(self) -> tuple[float, float]:
+        """(x, y) in pixels."""
+        return self.x + self.w / 2, self.y + self.h / 2
+
+    def shifted(self, dx: float, dy: float) -> "Box":
+        """The same box seen from an origin at (-dx, -dy), in pixels."""
+        return Box(x=self.x + dx, y=self.y + dy, w=self.w, h=self.h)
+
+    def iou(self, other: "Box") -> float:
+        """Intersection over union with `other`, in [0, 1]."""
+        across = min(self.x + self.w, other.x + other.w) - max(self.x, other.x)
+        down = min(self.y + self.h, other.y + other.h) - max(self.y, other.y)
+        shared = max(across, 0.0) * max(down, 0.0)
+        union = self.w * self.h + other.w * other.h - shared
+        return shared / union if union > 0 else 0.0
+
+
+class PreprocessSpec(BaseModel):
+    """How a face becomes a model's input: a square around the box, scaled and never stretched."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    size: int = Field(ge=32, le=1024, multiple_of=32, description="side S of the square input, px")
+    margin: float = Field(ge=1.0, le=3.0, description="side of the square over the longer side of the face box")
+    padding: int = Field(default=0, ge=0, le=255, description="value of every channel outside the frame")
+    fit: Literal["scale"] = "scale"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Square:
+    """The square of whole pixels that the spec cuts: top-left corner and side, possibly outside the frame."""
+
+    x0: int
+    y0: int
+    side: int
+
+
+def square_around(box: Box, margin: float) -> Square:
+    """The square of side floor(margin * max(w, h) + 0.5) centred on `box`, on the pixel grid."""
+    side = max(1, math.floor(margin * max(box.w, box.h) + 0.5))
+    cx, cy = box.center
+    return Square(x0=math.floor(cx - side / 2 + 0.5), y0=math.floor(cy - side / 2 + 0.5), side=side)
+
+
+def cut(image: npt.NDArray[Any], square: Square, padding: int) -> npt.NDArray[Any]:
+    """`square` of `image` ([H, W] or [H, W, C], any dtype); pixels outside the image are `padding`."""
+    height, width = image.shape[:2]
+    out = np.full((square.side, square.side, *image.shape[2:]), padding, dtype=image.dtype)
+    left, top = max(square.x0, 0), max(square.y0, 0)
+    right, bottom = min(square.x0 + square.side, width), min(square.y0 + square.side, height)
+    if left < right and top < bottom:
+        inside = image[top:bottom, left:right]
+        out[top - square.y0 : bottom - square.y0, left - square.x0 : right - square.x0] = inside
+    return out
+
+
+def resample(square_image: npt.NDArray[Any], size: int, padding: int) -> npt.NDArray[np.float32]:
+    """Scale a square [N, N] or [N, N, C] to [size, size(, C)] in float32, without rounding between steps.
+
+    f = max(1, floor(N / size)); the square is padded right and below with `padding` to a multiple of f and averaged
+    over f x f blocks; then bilinear at half-pixel centres, edge samples clamped.
+    """
+    factor = max(1, square_image.shape[0] // size)
+    short = -square_image.shape[0] % factor
+    pixels = square_image.astype(np.float32)
+    if short:
+        pixels = cv2.copyMakeBorder(
+            pixels, 0, short, 0, short, cv2.BORDER_CONSTANT, value=(padding, padding, padding, padding)
+        )
+    blocks = pixels.shape[0] // factor
+    if factor > 1:
+        pixels = cv2.resize(pixels, (blocks, blocks), interpolation=cv2.INTER_AREA)
+    if blocks != size:
+        pixels = cv2.resize(pixels, (size, size), interpolation=cv2.INTER_LINEAR)
+    return np.asarray(pixels, dtype=np.float32)
+
+
+def preprocess(image: Image, box: Box, spec: PreprocessSpec) -> npt.NDArray[np.float32]:
+    """Cut and scale the face: float32 [3, S, S], RGB, 0-255 (normalisation is inside the model's graph).
+
+    `image` is uint8 [H, W, 3], RGB. Depends only on pixels inside the square, so a wider crop of the same frame with
+    the box moved accordingly gives the same tensor.
+    """
+    square = cut(image, square_around(box, spec.margin), spec.padding)
+    return np.ascontiguousarray(resample(square, spec.size, spec.padding).transpose(2, 0, 1))

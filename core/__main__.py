@@ -1,0 +1,18 @@
+"""Entry point of `python -m core`."""
+
+import sys
+from typing import Annotated
+
+from tyro.conf import subcommand
+
+from core.command_line import run_command
+from core.commands import Demo, Detect, Prepare
+
+COMMANDS = (
+    Annotated[Demo, subcommand("demo")]
+    | Annotated[Prepare, subcommand("prepare")]
+    | Annotated[Detect, subcommand("detect")]
+)
+
+if __name__ == "__main__":
+    sys.exit(run_command(COMMANDS, "python -m core"))

@@ -1,0 +1,88 @@
+"""What every command shares: one line and an exit code for an error, and progress that suits a terminal or a log."""
+
+import contextlib
+import io
+import re
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Protocol
+
+import tyro
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from core.errors import InputError, WorkError
+
+LOG_EVERY_S = 10.0
+
+
+class Command(Protocol):
+    """A parsed command line."""
+
+    def run(self) -> int:
+        """Do the work; the exit code."""
+        ...
+
+
+def run_command(form: Any, program: str, arguments: Sequence[str] | None = None) -> int:
+    """Parse `arguments` (None: of this process) into `form` and run it; the exit code.
+
+    0 done, 1 the work failed, 2 the user's input is wrong. 1 and 2 come with one line on stderr, never a traceback;
+    a bug still shows its own.
+    """
+    try:
+        command: Command = _parsed(form, program, arguments)
+        return command.run()
+    except InputError as error:
+        return _refused(error, code=2)
+    except WorkError as error:
+        return _refused(error, code=1)
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
+
+
+def say(line: str) -> None:
+    """A line for the person who waits: on stderr, so that stdout stays one document."""
+    Console(stderr=True, soft_wrap=True, highlight=False, markup=False).print(line)
+
+
+@contextlib.contextmanager
+def progress(title: str) -> Iterator[Callable[[int, int], None]]:
+    """Yields `report(done, total)`: a bar on a terminal, a plain line now and then in a log."""
+    console = Console(stderr=True)
+    if console.is_terminal:
+        columns = (TextColumn(title), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+        with Progress(*columns, console=console) as bar:
+            task = bar.add_task(title, total=None)
+            yield lambda done, total: bar.update(task, completed=done, total=total)
+        return
+    started = spoken = time.monotonic()
+
+    def report(done: int, total: int) -> None:
+        nonlocal spoken
+        now = time.monotonic()
+        if done == total or now - spoken >= LOG_EVERY_S:
+            spoken = now
+            say(f"{title}: {done}/{total} after {now - started:.0f} s")
+
+    yield report
+
+
+def _parsed(form: Any, program: str, arguments: Sequence[str] | None) -> Any:
+    complaint = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(complaint):
+            return tyro.cli(form, prog=program, args=arguments)
+    except SystemExit as stop:
+        if not stop.code:
+            raise
+        # tyro draws a box around its complaint; the contract is one line.
+        words = " ".join(re.sub(r"[─│╭╮╰╯]+", " ", complaint.getvalue()).split())
+        raise InputError(re.sub(r"^(Parsing error|Required options) ", "", words)) from None
+
+
+def _refused(error: Exception, *, code: int) -> int:
+    say(f"error: {error}")
+    return code

@@ -1,0 +1,158 @@
+"""`python -m core`: make the demo corpus, prepare a corpus, judge videos."""
+
+import json
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import tyro
+from rich.console import Console
+from rich.table import Table
+
+from core.command_line import progress, say
+from core.corpus import read_corpus
+from core.detector import Detection
+from core.errors import InputError
+from core.manifest import Manifest, open_artifacts
+from core.prepare import PrepareSettings, prepare
+
+DEMO_ARTIFACT = Path("artifacts/demo")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Demo:
+    """Generate the demo corpus: seeded synthetic people, real and forged, with exact depth."""
+
+    folder: Annotated[Path, tyro.conf.Positional]
+    """Where to write it; an existing demo corpus with the same settings is reused."""
+    seed: int = 0
+
+    def run(self) -> int:
+        """See `core.demo`."""
+        from core.demo import DemoSettings, make_demo_corpus
+
+        with progress(f"demo corpus {self.folder}") as report:
+            made = make_demo_corpus(self.folder, settings=DemoSettings(seed=self.seed), on_progress=report)
+        say(f"{'made' if made else 'reusing'} the demo corpus in {self.folder} (seed {self.seed})")
+        return 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prepare:
+    """Turn a corpus of videos into a store of face clips. Interrupted, it goes on where it stopped."""
+
+    corpus: Annotated[Path, tyro.conf.Positional]
+    """A folder with real/ and fake/, or with a corpus.csv."""
+    store: Path
+    """Folder of the store, new or begun with the same settings."""
+    workers: int | None = None
+    """Processes that decode and detect; all cores if not given."""
+    forge: bool = False
+    """Make a self-blended fake of every real video, for a corpus without fakes."""
+    strict: bool = False
+    """Exit with 1 if any video failed."""
+
+    def run(self) -> int:
+        """See `core.prepare`."""
+        if self.workers is not None and self.workers < 1:
+            raise InputError(f"--workers {self.workers}: give 1 or more")
+        corpus = read_corpus(self.corpus, real_only=self.forge)
+        settings = PrepareSettings(forgeries=("self_blend",) if self.forge else ())
+        with progress(f"prepare {self.corpus}") as report:
+            summary = prepare(corpus, self.store, settings, workers=self.workers, on_progress=report)
+        say(summary.text(self.store))
+        return 1 if self.strict and summary.failures else 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Detect:
+    """Judge videos with an exported student: real, fake or undecided."""
+
+    videos: Annotated[tuple[Path, ...], tyro.conf.Positional]
+    """One or more video files."""
+    artifact: Path = DEMO_ARTIFACT
+    """A folder that `python -m export` wrote."""
+    json: bool = False
+    """Print one JSON document on stdout and nothing else."""
+    allow_untrained: bool = False
+    """Run a program whose weights were never trained: its answers mean nothing."""
+
+    def run(self) -> int:
+        """See `core.detector`."""
+        if not self.videos:
+            raise InputError("no video given; type `python -m core detect VIDEO`")
+        manifest = open_artifacts(self.artifact)
+        detections = _detections(self, manifest)
+        threshold = manifest.decision.threshold
+        if self.json:
+            print(json.dumps([_document(detection, manifest) for detection in detections], indent=2))
+        else:
+            Console().print(_table(detections, threshold))
+        return 0
+
+
+def _detections(command: Detect, manifest: Manifest) -> list[Detection]:
+    from core.detector import detect_video
+    from core.runtimes import open_runtime, preferred_artifact
+
+    if not manifest.trained and not command.allow_untrained:
+        raise InputError(
+            f"{command.artifact}: an untrained program, its answers mean nothing; "
+            "train one with `python -m distill`, or add --allow-untrained to run it all the same"
+        )
+    for video in command.videos:
+        if not video.is_file():
+            raise InputError(f"{video}: no such file; give the path of a video")
+    logging.getLogger().setLevel(logging.ERROR)
+    runtime = open_runtime(command.artifact, preferred_artifact(manifest))
+    detections = []
+    with progress("detect") as report:
+        for done, video in enumerate(command.videos, start=1):
+            detections.append(
+                detect_video(
+                    video,
+                    runtime,
+                    spec=manifest.preprocess,
+                    decision=manifest.decision,
+                    depth_trained=manifest.depth_trained,
+                )
+            )
+            report(done, len(command.videos))
+    return detections
+
+
+def _document(detection: Detection, manifest: Manifest) -> dict[str, Any]:
+    verdict, decision = detection.verdict, manifest.decision
+    return {
+        "video": str(detection.video),
+        "label": verdict.label,
+        "fake_probability": verdict.fake_probability,
+        "threshold": decision.threshold,
+        "coverage": verdict.coverage,
+        "frames": verdict.frames,
+        "windows": [
+            {
+                "start_s": window.start_ms / 1000,
+                "end_s": window.end_ms / 1000,
+                "fake_probability": None if window.logits is None else decision.probability([window.logits]),
+            }
+            for window in verdict.windows
+        ],
+        "latency_ms": detection.latency_ms,
+    }
+
+
+def _table(detections: list[Detection], threshold: float) -> Table:
+    table = Table("video", "verdict", "fake probability", "coverage", "frames", "decode", "face", "encode", "classify")
+    table.caption = f"fake at or above {threshold:.3f}; the last four columns are ms per sampled frame"
+    for column in table.columns[2:]:
+        column.justify = "right"
+    for detection in detections:
+        verdict = detection.verdict
+        probability = "-" if verdict.fake_probability is None else f"{verdict.fake_probability:.3f}"
+        times = (f"{ms:.2f}" for ms in detection.latency_ms.values())
+        table.add_row(
+            str(detection.video), verdict.label, probability, f"{verdict.coverage:.0%}", str(verdict.frames), *times
+        )
+    return table

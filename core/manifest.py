@@ -1,0 +1,194 @@
+"""The artefact contract: manifest.json, and opening the folder beside it defensively.
+
+Everything in the folder is listed with its hash; a file that differs is refused before anything of it is executed.
+"""
+
+import hashlib
+import json
+from pathlib import Path, PurePosixPath
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from core.decision import Decision
+from core.errors import InputError
+from core.preprocess import PreprocessSpec
+
+SCHEMA_VERSION = 1
+MANIFEST = "manifest.json"
+
+TargetName = Literal["executorch", "coreml", "onnx"]
+Precision = Literal["fp32", "fp16", "int8"]
+
+
+class Document(BaseModel):
+    """Base of every part of the manifest: unknown keys are refused, values do not change."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Source(Document):
+    """Where the weights came from."""
+
+    run: str | None = Field(description="folder of the run, as given to the export; null for an untrained program")
+    recipe: str
+    weights_sha256: str
+    code_version: str
+
+
+class TensorSpec(Document):
+    name: str
+    shape: tuple[int, ...]
+    dtype: Literal["float32"]
+    range: tuple[float, float] | None = Field(default=None, description="allowed values, null where unbounded")
+
+
+class MethodSpec(Document):
+    name: str
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[TensorSpec, ...]
+
+
+class RuntimeVersion(Document):
+    name: str
+    version: str
+
+
+class Parity(Document):
+    """The artefact against the torch student on the same inputs."""
+
+    cases: int
+    max_abs: float = Field(description="largest absolute difference over every output")
+    cosine: float = Field(description="smallest cosine of an embedding with the reference's")
+    agreement: float | None = Field(description="share of equal verdicts away from the threshold; null untrained")
+
+
+class Accuracy(Document):
+    """On the run's validation windows."""
+
+    auc: float | None
+    agreement: float
+
+
+class UndelegatedOp(Document):
+    method: str
+    op: str
+    count: int
+
+
+class Delegation(Document):
+    delegated: int = Field(description="operators inside the delegate, over all methods")
+    undelegated_ops: tuple[UndelegatedOp, ...]
+
+
+class Artifact(Document):
+    path: str
+    target: TargetName
+    backend: str
+    precision: Precision
+    methods: tuple[str, ...]
+    sha256: str
+    size_bytes: int
+    runtime: RuntimeVersion
+    parity: Parity | None = Field(description="null where no runtime on the exporting machine could execute it")
+    accuracy: Accuracy | None
+    delegation: Delegation | None
+    verified: Literal["runtime", "reference", "built"]
+
+    @field_validator("path")
+    @classmethod
+    def _inside_the_folder(cls, path: str) -> str:
+        parts = PurePosixPath(path)
+        if parts.is_absolute() or ".." in parts.parts or "\\" in path or not parts.name:
+            raise ValueError(f"the path {path!r} leaves the artefact folder")
+        return path
+
+
+class Rejected(Document):
+    target: TargetName
+    precision: Precision
+    reason: str
+    figures: dict[str, float]
+
+
+class Manifest(Document):
+    schema_version: Literal[1] = SCHEMA_VERSION
+    name: str
+    created: str = Field(description="UTC, ISO 8601")
+    trained: bool
+    depth_trained: bool
+    source: Source
+    preprocess: PreprocessSpec
+    decision: Decision
+    methods: tuple[MethodSpec, ...]
+    metrics: dict[str, dict[str, dict[str, float | int | None]]] | None = Field(
+        description="the run's metrics.json; null untrained"
+    )
+    preferred: str | None = Field(description="path of the artefact that `detect` and the bundle take")
+    artifacts: tuple[Artifact, ...]
+    rejected: tuple[Rejected, ...] = ()
+    golden: str | None = Field(default=None, description="folder of golden vectors; null where none were made")
+
+    def artifact(self, path: str) -> Artifact:
+        """The row of that path."""
+        return next(row for row in self.artifacts if row.path == path)
+
+    def method(self, name: str) -> MethodSpec:
+        """The specification of that method."""
+        return next(method for method in self.methods if method.name == name)
+
+
+def open_artifacts(folder: Path) -> Manifest:
+    """The manifest of `folder`, every file of it checked against its hash.
+
+    Raises InputError (one line) where the folder, the manifest or a file is not what it claims to be.
+    """
+    file = folder / MANIFEST
+    if not file.is_file():
+        raise InputError(
+            f"{folder}: no {MANIFEST} here; give a folder that `python -m export` wrote, or type `python -m export` first"
+        )
+    manifest = read_manifest(file)
+    for row in manifest.artifacts:
+        path = folder / row.path
+        if not path.exists() or path.is_symlink():
+            raise InputError(f"{path}: listed in {file} but missing; export it again")
+        if sha256_of(path) != row.sha256:
+            raise InputError(f"{path}: its sha256 is not the manifest's; it was changed or damaged: export it again")
+    if manifest.preferred is not None and manifest.preferred not in {row.path for row in manifest.artifacts}:
+        raise InputError(f"{file}: the preferred artefact {manifest.preferred!r} is not among the listed ones")
+    return manifest
+
+
+def read_manifest(file: Path) -> Manifest:
+    """Parse and validate `file`; InputError names the first thing that is wrong."""
+    try:
+        document = json.loads(file.read_bytes())
+    except (ValueError, OSError) as error:
+        raise InputError(f"{file}: not readable as JSON ({error}); export again") from error
+    version = document.get("schema_version") if isinstance(document, dict) else None
+    if version != SCHEMA_VERSION:
+        raise InputError(
+            f"{file}: schema version {version!r}; this version reads {SCHEMA_VERSION} only: export again"
+        )
+    try:
+        return Manifest.model_validate(document)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise InputError(f"{file}: {where}: {first['msg']}; export again") from error
+
+
+def sha256_of(path: Path) -> str:
+    """Hex digest of a file, or of a folder: over its sorted "path sha256" lines."""
+    if path.is_file():
+        with path.open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+    files = sorted(file for file in path.rglob("*") if file.is_file())
+    lines = "".join(f"{file.relative_to(path).as_posix()} {sha256_of(file)}\n" for file in files)
+    return hashlib.sha256(lines.encode()).hexdigest()
+
+
+def size_of(path: Path) -> int:
+    """Bytes of a file, or of all files in a folder."""
+    return path.stat().st_size if path.is_file() else sum(f.stat().st_size for f in path.rglob("*") if f.is_file())

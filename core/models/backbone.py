@@ -1,0 +1,77 @@
+"""RepViT trunk over raw pixels (Wang et al., "RepViT: Revisiting Mobile CNN From ViT Perspective", CVPR 2024).
+
+The weights and blocks are timm's. Ours is the edge: pixels come in as 0-255 and are normalised inside, in a way that
+`fuse` can fold into the first convolution, so that on a device normalisation costs nothing and the quantised input
+is the byte itself.
+"""
+
+from typing import Literal, cast
+
+import timm
+import torch
+import torch.nn.functional as F
+from timm.data import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
+from timm.utils.model import reparameterize_model
+from torch import Tensor, nn
+
+TrunkName = Literal["repvit_m0_9", "repvit_m1_0", "repvit_m1_1"]
+
+
+class Trunk(nn.Module):
+    """RepViT without its classifier: one feature map a stage, at strides 4, 8, 16 and 32."""
+
+    def __init__(self, name: TrunkName = "repvit_m0_9", *, pretrained: bool = False) -> None:
+        """`pretrained` fetches timm's ImageNet weights from the model hub."""
+        super().__init__()
+        model = timm.create_model(name, pretrained=pretrained, num_classes=0)
+        self.stem = cast(nn.Module, model.stem)
+        self.stages = cast(nn.Sequential, model.stages)
+        self.channels = tuple(int(level["num_chs"]) for level in model.feature_info)
+        self.embed_dim = int(model.num_features)
+        self.fused = False
+        self.register_buffer("mean", 255.0 * torch.tensor(IMAGENET_DEFAULT_MEAN), persistent=False)
+        self.register_buffer("std", 255.0 * torch.tensor(IMAGENET_DEFAULT_STD), persistent=False)
+        # The border is padded before normalisation (black, not mean grey): only then is folding the normalisation
+        # into the convolution exact up to the last pixel.
+        _first_convolution(self.stem).padding = (0, 0)
+
+    def forward(self, frame: Tensor) -> tuple[Tensor, ...]:
+        """Feature maps [B, C_i, S/4, S/4] ... [B, D, S/32, S/32] of `frame`: [B, 3, S, S], RGB, 0-255."""
+        x = frame if self.fused else self._padded_and_normalised(frame)
+        x = self.stem(x)
+        features = []
+        for stage in self.stages:
+            x = stage(x)
+            features.append(x)
+        return tuple(features)
+
+    def _padded_and_normalised(self, frame: Tensor) -> Tensor:
+        mean, std = cast(Tensor, self.mean), cast(Tensor, self.std)
+        return (F.pad(frame, (1, 1, 1, 1)) - mean.view(1, 3, 1, 1)) / std.view(1, 3, 1, 1)
+
+    @torch.no_grad()
+    def fuse(self) -> None:
+        """Merge every batch-norm, parallel branch and the normalisation into plain convolutions, in place.
+
+        The outputs of `eval()` mode are unchanged but for float rounding; the parameters are not trainable as before.
+        """
+        assert not self.fused
+        self.stem = reparameterize_model(self.stem, inplace=True)
+        self.stages = cast(nn.Sequential, reparameterize_model(self.stages, inplace=True))
+        first = _first_convolution(self.stem)
+        assert first.bias is not None
+        mean, std = cast(Tensor, self.mean), cast(Tensor, self.std)
+        first.weight.div_(std.view(1, 3, 1, 1))
+        first.bias.sub_((first.weight * mean.view(1, 3, 1, 1)).sum(dim=(1, 2, 3)))
+        first.padding = (1, 1)
+        self.fused = True
+
+
+def global_mean(features: Tensor) -> Tensor:
+    """Mean over space: [B, C, H, W] -> [B, C]."""
+    # keepdim, then flatten: XNNPACK has a kernel for the mean that keeps its axes, none for the one that drops them.
+    return features.mean(dim=(2, 3), keepdim=True).flatten(1)
+
+
+def _first_convolution(stem: nn.Module) -> nn.Conv2d:
+    return next(module for module in stem.modules() if isinstance(module, nn.Conv2d))

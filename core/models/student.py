@@ -1,0 +1,50 @@
+"""The student: one RepViT trunk over RGB gives both embeddings and the depth; a narrow fusion decides."""
+
+from pydantic import BaseModel, ConfigDict, Field
+from torch import Tensor, nn
+
+from core.models.backbone import Trunk, TrunkName, global_mean
+from core.models.depth_head import DepthHead
+from core.models.fusion import FusionConfig, TemporalFusion
+
+
+class StudentConfig(BaseModel):
+    """Everything that rebuilds the architecture."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    trunk: TrunkName = "repvit_m0_9"
+    depth_width: int = Field(default=32, gt=0)
+    fusion: FusionConfig = FusionConfig()
+
+
+class Student(nn.Module):
+    """Two methods, exported together: `encode` once a frame, `classify` once a window."""
+
+    def __init__(self, config: StudentConfig, *, pretrained: bool = False) -> None:
+        super().__init__()
+        self.config = config
+        self.trunk = Trunk(config.trunk, pretrained=pretrained)
+        self.depth_head = DepthHead(
+            self.trunk.channels, width=config.depth_width, embed_dim=self.trunk.embed_dim
+        )
+        self.fusion = TemporalFusion(self.trunk.embed_dim, config.fusion)
+
+    @property
+    def embed_dim(self) -> int:
+        """D."""
+        return self.trunk.embed_dim
+
+    def encode(self, frame: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """(rgb_embedding [B, D], depth_embedding [B, D], depth [B, 1, S/4, S/4]) of frame [B, 3, S, S], RGB, 0-255."""
+        features = self.trunk(frame)
+        depth, depth_embedding = self.depth_head(features)
+        return global_mean(features[-1]), depth_embedding, depth
+
+    def classify(self, rgb: Tensor, depth: Tensor, face_valid: Tensor, depth_valid: Tensor) -> Tensor:
+        """Logits [B, 2] (index 1 = fake) of embeddings [B, 20, D] and masks [B, 20], float 0 or 1."""
+        return self.fusion(rgb, depth, face_valid, depth_valid)
+
+    def fuse(self) -> None:
+        """Turn the trunk into plain convolutions, in place, for inference."""
+        self.trunk.fuse()

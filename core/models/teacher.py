@@ -1,0 +1,45 @@
+"""The Megatron reference: two RepViT streams, two temporal transformers, attention both ways, two logits."""
+
+from pydantic import BaseModel, ConfigDict
+from torch import Tensor, nn
+
+from core.models.backbone import Trunk, TrunkName, global_mean
+from core.models.fusion import FusionConfig, TemporalFusion
+
+
+class TeacherConfig(BaseModel):
+    """Everything that rebuilds the architecture; the defaults are the reference's."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    trunk: TrunkName = "repvit_m0_9"
+    fusion: FusionConfig = FusionConfig(width=384, heads=2, layers=1, feed_forward=1024, norm="layer")
+
+
+class Teacher(nn.Module):
+    """RGB and depth, each through a trunk of its own, fused over the window."""
+
+    def __init__(self, config: TeacherConfig, *, pretrained: bool = False) -> None:
+        super().__init__()
+        self.config = config
+        self.rgb_trunk = Trunk(config.trunk, pretrained=pretrained)
+        self.depth_trunk = Trunk(config.trunk, pretrained=pretrained)
+        self.fusion = TemporalFusion(self.rgb_trunk.embed_dim, config.fusion)
+
+    @property
+    def embed_dim(self) -> int:
+        """D."""
+        return self.rgb_trunk.embed_dim
+
+    def encode(self, frame: Tensor, depth: Tensor) -> tuple[Tensor, Tensor]:
+        """(rgb_embedding, depth_embedding), each [B, D].
+
+        `frame` is [B, 3, S, S], RGB, 0-255; `depth` is [B, 1, S, S], relative inverse depth scaled to 0-255 over the
+        clip, shown to the trunk as a grey image.
+        """
+        grey = depth.expand(-1, 3, -1, -1)
+        return global_mean(self.rgb_trunk(frame)[-1]), global_mean(self.depth_trunk(grey)[-1])
+
+    def classify(self, rgb: Tensor, depth: Tensor, face_valid: Tensor, depth_valid: Tensor) -> Tensor:
+        """Logits [B, 2] (index 1 = fake) of embeddings [B, 20, D] and masks [B, 20], float 0 or 1."""
+        return self.fusion(rgb, depth, face_valid, depth_valid)

@@ -1,0 +1,62 @@
+"""One file per runtime that can execute a student; this page is the narrow interface they share."""
+
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from core.errors import InputError
+from core.manifest import Artifact, Manifest
+
+Array = npt.NDArray[np.float32]
+
+
+class Runtime(Protocol):
+    """A loaded student. Arrays are float32 and shaped as the manifest's methods say."""
+
+    name: str
+    version: str
+
+    def run(self, method: str, *inputs: Array) -> tuple[Array, ...]:
+        """The outputs of one call of `method`. They may be overwritten by the next call of the same method."""
+        ...
+
+
+def open_runtime(folder: Path, artifact: Artifact, *, threads: int | None = None) -> Runtime:
+    """Load `artifact` of a folder that `open_artifacts` has checked.
+
+    `threads` None leaves the runtime its own choice. Raises InputError where the runtime is not installed here.
+    """
+    path = folder / artifact.path
+    if artifact.target == "executorch":
+        from core.runtimes.executorch import ExecuTorchRuntime
+
+        return ExecuTorchRuntime(path, artifact.methods, threads=threads)
+    if artifact.target == "onnx":
+        from core.runtimes.onnx import OnnxRuntime
+
+        return OnnxRuntime(path, artifact.methods, threads=threads)
+    raise InputError(
+        f"{path}: a {artifact.target} artefact cannot be executed on this machine; choose an executorch or onnx one"
+    )
+
+
+def preferred_artifact(manifest: Manifest) -> Artifact:
+    """The artefact that `detect` takes; InputError where the folder has none."""
+    if manifest.preferred is None:
+        raise InputError(
+            f"the artefacts of {manifest.name} hold none that can be judged with here; "
+            "type `python -m export --target executorch`"
+        )
+    return manifest.artifact(manifest.preferred)
+
+
+def missing_extra(extra: str, error: ImportError) -> InputError:
+    """The line for a runtime that is not installed."""
+    return InputError(f"{error.name} is not installed; type `pip install 'megatron-mobile[{extra}]'`")
+
+
+def as_float32(array: Any) -> Array:
+    """A contiguous float32 view or copy of anything array-like."""
+    return np.ascontiguousarray(array, dtype=np.float32)

@@ -1,0 +1,39 @@
+"""ONNX Runtime on the CPU: a folder with one `METHOD.onnx` each."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from core.errors import InputError
+from core.runtimes import Array, as_float32, missing_extra
+
+
+class OnnxRuntime:
+    """One session a method."""
+
+    name = "onnxruntime"
+
+    def __init__(self, folder: Path, methods: Sequence[str], *, threads: int | None = None) -> None:
+        """Load `methods` from `folder`; InputError where a file is no model."""
+        try:
+            import onnxruntime
+        except ImportError as error:
+            raise missing_extra("onnx", error) from error
+        self.version = str(onnxruntime.__version__)
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads or 0
+        options.log_severity_level = 3
+        self._sessions = {}
+        for method in methods:
+            try:
+                self._sessions[method] = onnxruntime.InferenceSession(
+                    str(folder / f"{method}.onnx"), options, providers=["CPUExecutionProvider"]
+                )
+            # ONNX Runtime's own exceptions share no base class below Exception.
+            except Exception as error:
+                raise InputError(f"{folder}/{method}.onnx: not a model that onnxruntime can load; export it again") from error
+
+    def run(self, method: str, *inputs: Array) -> tuple[Array, ...]:
+        """See `core.runtimes.Runtime`."""
+        session = self._sessions[method]
+        names = (value.name for value in session.get_inputs())
+        return tuple(as_float32(output) for output in session.run(None, dict(zip(names, inputs, strict=True))))

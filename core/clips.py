@@ -55,12 +55,8 @@ class Slots:
 
 def windows_of(records: Sequence[VideoRecord], *, min_coverage: float) -> list[ClipWindow]:
     """Every window in which the share of samples with a face reaches `min_coverage`."""
-    windows = (
-        ClipWindow(record=record, start=start, end=end) for record in records for start, end in record.windows
-    )
-    return [
-        window for window in windows if len(window.valid_slots) >= min_coverage * (window.end - window.start)
-    ]
+    windows = (ClipWindow(record=record, start=start, end=end) for record in records for start, end in record.windows)
+    return [window for window in windows if len(window.valid_slots) >= min_coverage * (window.end - window.start)]
 
 
 def read_slots(

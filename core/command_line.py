@@ -10,7 +10,14 @@ from typing import Any, Protocol
 
 import tyro
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 
 from core.errors import InputError, WorkError
 
@@ -20,7 +27,7 @@ LOG_EVERY_S = 10.0
 class Command(Protocol):
     """A parsed command line."""
 
-    def run(self) -> int:
+    def execute(self) -> int:
         """Do the work; the exit code."""
         ...
 
@@ -33,7 +40,7 @@ def run_command(form: Any, program: str, arguments: Sequence[str] | None = None)
     """
     try:
         command: Command = _parsed(form, program, arguments)
-        return command.run()
+        return command.execute()
     except InputError as error:
         return _refused(error, code=2)
     except WorkError as error:
@@ -53,7 +60,13 @@ def progress(title: str) -> Iterator[Callable[[int, int], None]]:
     """Yields `report(done, total)`: a bar on a terminal, a plain line now and then in a log."""
     console = Console(stderr=True)
     if console.is_terminal:
-        columns = (TextColumn(title), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+        columns = (
+            TextColumn(title),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+        )
         with Progress(*columns, console=console) as bar:
             task = bar.add_task(title, total=None)
             yield lambda done, total: bar.update(task, completed=done, total=total)

@@ -28,7 +28,7 @@ class Demo:
     """Where to write it; an existing demo corpus with the same settings is reused."""
     seed: int = 0
 
-    def run(self) -> int:
+    def execute(self) -> int:
         """See `core.demo`."""
         from core.demo import DemoSettings, make_demo_corpus
 
@@ -53,7 +53,7 @@ class Prepare:
     strict: bool = False
     """Exit with 1 if any video failed."""
 
-    def run(self) -> int:
+    def execute(self) -> int:
         """See `core.prepare`."""
         if self.workers is not None and self.workers < 1:
             raise InputError(f"--workers {self.workers}: give 1 or more")
@@ -78,7 +78,7 @@ class Detect:
     allow_untrained: bool = False
     """Run a program whose weights were never trained: its answers mean nothing."""
 
-    def run(self) -> int:
+    def execute(self) -> int:
         """See `core.detector`."""
         if not self.videos:
             raise InputError("no video given; type `python -m core detect VIDEO`")
@@ -153,6 +153,11 @@ def _table(detections: list[Detection], threshold: float) -> Table:
         probability = "-" if verdict.fake_probability is None else f"{verdict.fake_probability:.3f}"
         times = (f"{ms:.2f}" for ms in detection.latency_ms.values())
         table.add_row(
-            str(detection.video), verdict.label, probability, f"{verdict.coverage:.0%}", str(verdict.frames), *times
+            str(detection.video),
+            verdict.label,
+            probability,
+            f"{verdict.coverage:.0%}",
+            str(verdict.frames),
+            *times,
         )
     return table

@@ -3,7 +3,7 @@
 import csv
 import random
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, cast, get_args
@@ -82,7 +82,9 @@ def _from_index(folder: Path) -> list[Entry]:
     with file.open(newline="", encoding="utf-8") as stream:
         reader = csv.DictReader(stream)
         if reader.fieldnames is None or not {"path", "label"} <= set(reader.fieldnames):
-            raise InputError(f"{file}: its first line must name the columns {','.join(COLUMNS)} (path and label at least)")
+            raise InputError(
+                f"{file}: its first line must name the columns {','.join(COLUMNS)} (path and label at least)"
+            )
         rows = list(reader)
     entries = []
     for number, row in enumerate(rows, start=2):
@@ -141,12 +143,10 @@ def _identities(table: Path) -> dict[str, str]:
 
 def _entry(folder: Path, path: Path, *, label: VideoLabel, identity: str) -> Entry:
     method = "original" if label == "real" else "unknown"
-    return Entry(
-        path=_relative(folder, path), label=label, identity=identity, method=method, split=cast(Split, "")
-    )
+    return Entry(path=_relative(folder, path), label=label, identity=identity, method=method, split=cast(Split, ""))
 
 
-def _videos(folder: Path) -> Iterable[Path]:
+def _videos(folder: Path) -> Iterator[Path]:
     return (path for path in sorted(folder.rglob("*")) if path.suffix.lower() in VIDEO_SUFFIXES and path.is_file())
 
 
@@ -173,8 +173,8 @@ def _with_split(folder: Path, entries: Sequence[Entry], *, seed: int) -> list[En
         if len(identities) < 3:
             counts = Counter(entry.label for entry in entries)
             raise InputError(
-                f"{folder}: {len(labels)} identities ({counts['real']} real and {counts['fake']} fake videos) cannot be "
-                "split by identity into train, val and test; at least 3 identities of each kind are needed"
+                f"{folder}: {len(labels)} identities ({counts['real']} real and {counts['fake']} fake videos) cannot "
+                "be split by identity into train, val and test; at least 3 identities of each kind are needed"
             )
         generator.shuffle(identities)
         held_out = max(1, round(SHARES["val"] * len(identities)))

@@ -5,8 +5,9 @@
     DIR/real/id07_2.mp4         and real/id07_2.depth/000000.png for every frame
     DIR/fake/id07_4.mp4         likewise
 
-Every forged clip has a real one of the same scene, as in FaceForensics++, so that nothing but the forgery (and its
-own draw of sensor noise and of encoder quality, from one distribution for both) tells the two apart.
+Every forged clip has a real one of the same scene, as in FaceForensics++, so that nothing but the forgery
+(and its own draw of sensor noise and of encoder quality, from one distribution for both) tells the two
+apart.
 """
 
 import csv
@@ -27,6 +28,8 @@ from typing import Literal
 import cv2
 import numpy as np
 
+from core.corpus import COLUMNS, INDEX, Split
+from core.depth import depth_file, depth_folder
 from core.errors import InputError
 from core.forgery import Method, forged_depth, self_blended_clip, swapped_clip
 from core.portrait import Sprite, make_identity, portrait
@@ -36,10 +39,6 @@ from core.video import encode_video
 
 GENERATOR_VERSION = 1
 """Raise with every change that makes the same settings give other videos."""
-
-COLUMNS = ("path", "label", "identity", "method", "split")
-
-Split = Literal["train", "val", "test"]
 
 # What a generator is for, so that no two uses share a stream of numbers.
 _IDENTITY, _SCENE, _FOOTAGE, _ORDER = range(4)
@@ -111,8 +110,9 @@ def make_demo_corpus(
     """Write the corpus to `folder`; return False, touching nothing, where the same one is there already.
 
     The videos do not depend on `workers`, the number of processes (default: one for each core, at most 8).
-    `on_progress` is called with the clips done and the clips in all. Raises `InputError` where `folder` holds anything
-    else, or where scikit-image, the source of the portrait, is missing. A folder that exists afterwards is complete.
+    `on_progress` is called with the clips done and the clips in all. Raises `InputError` where `folder`
+    holds anything else, or where scikit-image, the source of the portrait, is missing. A folder that exists
+    afterwards is complete.
     """
     settings = settings or DemoSettings()
     if _is_there(folder, settings):
@@ -121,11 +121,11 @@ def make_demo_corpus(
     clips = list(_plan(settings))
     with _appearing_whole(folder) as partial:
         for clip in clips:
-            (partial / clip.path).with_suffix(".depth").mkdir(parents=True)
+            depth_folder(partial / clip.path).mkdir(parents=True)
         for done, _ in enumerate(_made(partial, settings, clips, workers or min(os.cpu_count() or 1, 8)), start=1):
             if on_progress:
                 on_progress(done, len(clips))
-        with (partial / "corpus.csv").open("w", newline="") as table:
+        with (partial / INDEX).open("w", newline="") as table:
             rows = csv.writer(table, lineterminator="\n")
             rows.writerow(COLUMNS)
             rows.writerows((c.path, c.label, f"id{c.identity:02d}", c.method, c.split) for c in clips)
@@ -143,7 +143,7 @@ def _is_there(folder: Path, settings: DemoSettings) -> bool:
         return False
     try:
         found = json.loads((folder / "demo.json").read_text())
-        with (folder / "corpus.csv").open(newline="") as table:
+        with (folder / INDEX).open(newline="") as table:
             missing = [row["path"] for row in csv.DictReader(table) if not (folder / row["path"]).is_file()]
     except (OSError, ValueError, KeyError) as error:
         raise InputError(f"{folder}: not empty and not a demo corpus; give a new or an empty folder") from error
@@ -156,7 +156,7 @@ def _is_there(folder: Path, settings: DemoSettings) -> bool:
 
 @contextmanager
 def _appearing_whole(folder: Path) -> Iterator[Path]:
-    """A temporary folder beside `folder` that becomes it at the end, or disappears when anything is raised."""
+    """A temporary folder that becomes `folder` at the end, or disappears when anything is raised."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     partial = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", suffix=".partial", dir=folder.parent))
     try:
@@ -182,9 +182,13 @@ def _plan(settings: DemoSettings) -> Iterator[_Clip]:
             order = np.random.default_rng([settings.seed, _ORDER, identity]).permutation(clips)
             for scene in range(scenes):
                 forged = place * scenes + scene
-                # Every round of forgeries takes the next identity but one, so that swaps pair as many as there are.
+                # Every round of forgeries takes the next identity but one, so that swaps pair as many as
+                # there are.
                 donor = first + (place + 1 + forged % (identities - 1)) % identities
-                methods: tuple[Method | Literal["original"], ...] = ("original", ("swap", "self_blend")[forged % 2])
+                methods: tuple[Method | Literal["original"], ...] = (
+                    "original",
+                    ("swap", "self_blend")[forged % 2],
+                )
                 for half, method in enumerate(methods):
                     yield _Clip(
                         identity=identity, donor=donor, scene=scene, index=int(order[2 * scene + half]),
@@ -197,14 +201,17 @@ def _made(folder: Path, settings: DemoSettings, clips: list[_Clip], workers: int
     """Make the clips and yield after each, in whatever order they are ready."""
     if workers == 1:
         for clip in clips:
-            yield _make_clip(folder, settings, clip)
+            _make_clip(folder, settings, clip)
+            yield
         return
-    # Spawned, not forked: OpenCV and the encoder have threads, which a fork would leave in the middle of their work.
+    # Spawned, not forked: OpenCV and the encoder have threads, which a fork would leave in the middle of
+    # their work.
     pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_start_worker)
     try:
         jobs: list[Future[None]] = [pool.submit(_make_clip, folder, settings, clip) for clip in clips]
         for job in as_completed(jobs):
-            yield job.result()
+            job.result()
+            yield
     finally:
         pool.shutdown(cancel_futures=True)
 
@@ -228,7 +235,7 @@ def _make_clip(folder: Path, settings: DemoSettings, clip: _Clip) -> None:
     crf = int(generator.integers(18, 31))
     preset = str(generator.choice(["veryfast", "fast", "medium"]))
     shown = render(scene, _person(settings.seed, clip.identity))
-    frames = [sensed(frame, scene.noise, generator) for frame in shown.frames]
+    frames = sensed(shown.frames, scene.noise, generator)
     depths = shown.depths
     if clip.method == "self_blend":
         forgery = self_blended_clip(frames, shown.boxes, generator)
@@ -236,16 +243,16 @@ def _make_clip(folder: Path, settings: DemoSettings, clip: _Clip) -> None:
     elif clip.method == "swap":
         # The donor moves as the target does: what a good swap has to achieve, the renderer gives for nothing.
         donor = render(scene, _person(settings.seed, clip.donor))
-        donor_frames = [sensed(frame, scene.noise, generator) for frame in donor.frames]
-        forgery = swapped_clip(frames, shown.boxes, donor_frames, donor.boxes, generator)
+        forgery = swapped_clip(frames, shown.boxes, donor.frames, donor.boxes, generator)
         frames, depths = forgery.frames, forged_depth(depths, donor.depths, forgery)
     path = folder / clip.path
     encode_video(path, frames, fps=settings.fps, crf=crf, preset=preset)
-    _write_depth(path.with_suffix(".depth"), depths)
+    _write_depth(path, depths)
 
 
-def _write_depth(folder: Path, depths: list[DepthImage]) -> None:
-    """One 16-bit PNG a frame, named by the frame's index; compressed lightly, as writing is what takes the time."""
+def _write_depth(video: Path, depths: list[DepthImage]) -> None:
+    """One 16-bit PNG a frame, named by its index; lightly compressed, as that is what takes the time."""
     for index, depth in enumerate(depths):
-        written = cv2.imwrite(str(folder / f"{index:06d}.png"), stored_depth(depth), [cv2.IMWRITE_PNG_COMPRESSION, 1])
-        assert written, f"{folder}: OpenCV wrote no depth for frame {index}"
+        file = depth_file(video, index)
+        written = cv2.imwrite(str(file), stored_depth(depth), [cv2.IMWRITE_PNG_COMPRESSION, 1])
+        assert written, f"{file}: OpenCV did not write it"

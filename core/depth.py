@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import cv2
+import numpy as np
 
 from core.errors import InputError
 from core.preprocess import DepthImage
@@ -27,6 +28,6 @@ def read_depth(video: Path, index: int) -> DepthImage | None:
     if not file.is_file():
         return None
     depth = cv2.imread(str(file), cv2.IMREAD_UNCHANGED)
-    if depth is None or depth.dtype != "uint16" or depth.ndim != 2:
+    if depth is None or depth.dtype != np.uint16 or depth.ndim != 2:
         raise InputError(f"{file}: not a 16-bit grey PNG; write depth as uint16, larger is nearer")
-    return depth
+    return np.asarray(depth, dtype=np.uint16)

@@ -57,9 +57,7 @@ class _Slot:
 class StreamingDetector:
     """Takes sampled frames with their face boxes one by one and decides window by window."""
 
-    def __init__(
-        self, runtime: Runtime, *, spec: PreprocessSpec, decision: Decision, depth_trained: bool
-    ) -> None:
+    def __init__(self, runtime: Runtime, *, spec: PreprocessSpec, decision: Decision, depth_trained: bool) -> None:
         self._runtime = runtime
         self._spec = spec
         self._decision = decision
@@ -106,9 +104,7 @@ class StreamingDetector:
         slots = list(self._ring)
         coverage = sum(slot.rgb is not None for slot in slots) / len(slots)
         logits = self._classify(slots) if coverage >= self._decision.min_coverage else None
-        window = Window(
-            start_ms=slots[0].time_ms, end_ms=slots[-1].time_ms, coverage=coverage, logits=logits
-        )
+        window = Window(start_ms=slots[0].time_ms, end_ms=slots[-1].time_ms, coverage=coverage, logits=logits)
         self._windows.append(window)
         return window
 

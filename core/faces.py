@@ -5,7 +5,10 @@ finds no face below about 73 px, so it is run on as few pixels as keep its answe
 face, scaled until the face is just large enough. Between those key frames the box moves with the flow in it.
 """
 
+import threading
 from dataclasses import dataclass
+from functools import cache
+from typing import Any
 
 import cv2
 import dlib
@@ -30,34 +33,19 @@ class FaceSettings(BaseModel):
 
     key_interval: int = Field(default=3, ge=1, description="from one detection of a known face to the next")
     search_interval: int = Field(default=12, ge=1, description="from one look for a larger face to the next")
-    search_wait: int = Field(
-        default=8, ge=1, description="longest wait between searches while no face is known"
-    )
+    search_wait: int = Field(default=8, ge=1, description="longest wait between searches while no face is known")
     gap_limit: int = Field(default=2, ge=0, description="missed detections that a sure tracker bridges")
     linger: int = Field(default=10, ge=0, description="how long a lost face is looked for at its last place")
-    smallest_px: float = Field(
-        default=DETECTABLE_PX, ge=DETECTABLE_PX, description="narrowest face searched for"
-    )
-    detection_px: float = Field(
-        default=90.0, ge=DETECTABLE_PX, description="width a known face is reduced to"
-    )
-    region: float = Field(
-        default=1.9, gt=1.0, description="side of the part searched for a known face, over it"
-    )
+    smallest_px: float = Field(default=DETECTABLE_PX, ge=DETECTABLE_PX, description="narrowest face searched for")
+    # dlib's sizes step by 1.2, so a box may be that much too wide: 1.2 · 73 px is the least that is safe.
+    detection_px: float = Field(default=90.0, ge=DETECTABLE_PX, description="width a known face is reduced to")
+    region: float = Field(default=1.7, gt=1.0, description="side of the part searched for a known face, over it")
     score: float = Field(default=0.0, description="least dlib score of a new face")
     known_score: float = Field(default=-0.2, description="least dlib score of a known face")
-    confidence: float = Field(
-        default=0.5, ge=0.0, le=1.0, description="least share of points a sure tracker keeps"
-    )
-    association_iou: float = Field(
-        default=0.3, gt=0.0, le=1.0, description="least IoU of a face with itself, later"
-    )
-    takeover: float = Field(
-        default=1.4, gt=1.0, description="width of a face that is followed instead, over it"
-    )
-    cut: float = Field(
-        default=18.0, gt=0.0, le=255.0, description="mean change of the thumbnail at a scene cut"
-    )
+    confidence: float = Field(default=0.5, ge=0.0, le=1.0, description="least share of points a sure tracker keeps")
+    association_iou: float = Field(default=0.3, gt=0.0, le=1.0, description="least IoU of a face with itself, later")
+    takeover: float = Field(default=1.4, gt=1.0, description="width of a face that is followed instead, over it")
+    cut: float = Field(default=18.0, gt=0.0, le=255.0, description="mean change of the thumbnail at a scene cut")
     position_gain: float = Field(default=0.7, gt=0.0, le=1.0, description="weight of the newest centre")
     size_gain: float = Field(default=0.4, gt=0.0, le=1.0, description="weight of the newest size")
 
@@ -70,11 +58,14 @@ class Detection:
     score: float
 
 
+@cache
+def _loaded(thread: int) -> Any:
+    """dlib's detector for one thread: half a second to load, and not to be run by two threads at once."""
+    return dlib.get_frontal_face_detector()
+
+
 class FaceDetector:
     """dlib's frontal HOG detector over a part of an image, at a scale of at most 1."""
-
-    def __init__(self) -> None:
-        self._detector = dlib.get_frontal_face_detector()
 
     def detect(self, image: Image, *, part: Box | None, scale: float, score: float) -> list[Detection]:
         """Faces in `part` of `image` (uint8 [H, W, 3], RGB; None: all of it) times `scale`, widest first.
@@ -87,7 +78,7 @@ class FaceDetector:
         if scale < 1:
             reduced = cv2.resize(pixels, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
             pixels = np.asarray(reduced, np.uint8)
-        rectangles, scores, _ = self._detector.run(np.ascontiguousarray(pixels), 0, score)
+        rectangles, scores, _ = _loaded(threading.get_ident()).run(np.ascontiguousarray(pixels), 0, score)
         found = [
             Detection(
                 box=Box(
@@ -173,18 +164,15 @@ class FaceTracker:
         return None
 
     def _search(self, image: Image) -> Box | None:
-        """A face where none is known: near the lost one, then, when its turn has come, in the whole frame."""
+        """A face where none is known: in the whole frame when its turn has come, else near the lost one."""
         s = self._settings
-        if self._lost is not None:
-            found = self._detect_near(image, self._lost, s.score)
-            if found is not None:
-                return self._begin_track(found)
-            self._missed += 1
-            if self._missed >= s.linger:
-                self._lost = None
+        self._missed += 1
         self._since_search += 1
         if self._since_search < self._wait:
-            return None
+            if self._lost is None or self._missed > s.linger:
+                return None
+            near = self._detect_near(image, self._lost, s.score)
+            return None if near is None else self._begin_track(near)
         self._since_search = 0
         for scale in _ladder(image, s.smallest_px):
             detections = self._detector.detect(image, part=None, scale=scale, score=s.score)

@@ -6,7 +6,7 @@ Everything in the folder is listed with its hash; a file that differs is refused
 import hashlib
 import json
 from pathlib import Path, PurePosixPath
-from typing import Literal
+from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
@@ -14,7 +14,7 @@ from core.decision import Decision
 from core.errors import InputError
 from core.preprocess import PreprocessSpec
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION: Final = 1
 MANIFEST = "manifest.json"
 
 TargetName = Literal["executorch", "coreml", "onnx"]
@@ -146,7 +146,8 @@ def open_artifacts(folder: Path) -> Manifest:
     file = folder / MANIFEST
     if not file.is_file():
         raise InputError(
-            f"{folder}: no {MANIFEST} here; give a folder that `python -m export` wrote, or type `python -m export` first"
+            f"{folder}: no {MANIFEST} here; give a folder that `python -m export` wrote, "
+            "or type `python -m export` first"
         )
     manifest = read_manifest(file)
     for row in manifest.artifacts:
@@ -168,9 +169,7 @@ def read_manifest(file: Path) -> Manifest:
         raise InputError(f"{file}: not readable as JSON ({error}); export again") from error
     version = document.get("schema_version") if isinstance(document, dict) else None
     if version != SCHEMA_VERSION:
-        raise InputError(
-            f"{file}: schema version {version!r}; this version reads {SCHEMA_VERSION} only: export again"
-        )
+        raise InputError(f"{file}: schema version {version!r}; this version reads {SCHEMA_VERSION} only: export again")
     try:
         return Manifest.model_validate(document)
     except ValidationError as error:

@@ -22,7 +22,8 @@ SPRITE_SCALE = 1.5
 _LEFT, _RIGHT, _BOTTOM, _HEADROOM = 32, 412, 330, 40
 """The part of the portrait that is kept, and the empty rows added above the hair, px of the portrait."""
 
-# Outlines of the portrait in its own pixels (x, y), drawn by hand: what is surely the person, and what may be.
+# Outlines of the portrait in its own pixels (x, y), drawn by hand: what is surely the person, and what may
+# be.
 _SURELY_PERSON = [
     (180, 40), (225, 26), (275, 50), (288, 90), (272, 120), (258, 168), (292, 215), (330, 270), (345, 330),
     (50, 330), (60, 280), (110, 222), (150, 185), (196, 170), (180, 130), (166, 95),
@@ -62,12 +63,12 @@ def _to_sprite(x: float, y: float) -> tuple[float, float]:
 def portrait() -> Sprite:
     """The portrait as it is: about [555, 570]. Raises InputError where scikit-image is missing."""
     try:
-        from skimage.data import astronaut
+        from skimage import data
     except ImportError as error:
         raise InputError(
             "the demo corpus needs the portrait that scikit-image ships: pip install 'megatron-mobile[demo]'"
         ) from error
-    rgb = np.asarray(astronaut(), dtype=np.uint8)
+    rgb = np.asarray(data.astronaut(), dtype=np.uint8)  # type: ignore[no-untyped-call]
     alpha = _cut_out(rgb)
     colour = _grown(rgb.astype(np.float32), alpha)
     skin = _skin(rgb)
@@ -92,7 +93,7 @@ def _cut_out(rgb: npt.NDArray[np.uint8]) -> Plane:
     cv2.fillPoly(labels, [np.array(_SURELY_PERSON, dtype=np.int32)], int(cv2.GC_FGD))
     # grabCut's clustering draws from OpenCV's own generator, the only way to seed it.
     cv2.setRNGSeed(0)
-    cv2.grabCut(rgb, labels, None, np.zeros((1, 65)), np.zeros((1, 65)), 4, cv2.GC_INIT_WITH_MASK)
+    cv2.grabCut(rgb, labels, (0, 0, 1, 1), np.zeros((1, 65)), np.zeros((1, 65)), 4, cv2.GC_INIT_WITH_MASK)
     person = ((labels == cv2.GC_FGD) | (labels == cv2.GC_PR_FGD)).astype(np.uint8)
     person = cv2.morphologyEx(person, cv2.MORPH_OPEN, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (5, 5)))
     person = cv2.morphologyEx(person, cv2.MORPH_CLOSE, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (7, 7)))
@@ -133,7 +134,7 @@ def _enlarged(plane: Plane, border: int) -> Plane:
 
 
 def _relief() -> Plane:
-    """The portrait's relief, drawn from a few solids: head over shoulders, and a nose. float32 [H, W], 0-1."""
+    """The portrait's relief, of a few solids: head over shoulders, and a nose. float32 [H, W], 0-1."""
     height, width = round((_BOTTOM + _HEADROOM) * SPRITE_SCALE), round((_RIGHT - _LEFT) * SPRITE_SCALE)
     y, x = np.mgrid[0:height, 0:width].astype(np.float32)
     x, y = x / SPRITE_SCALE + _LEFT, y / SPRITE_SCALE - _HEADROOM
@@ -180,7 +181,7 @@ def make_identity(generator: np.random.Generator) -> Sprite:
 
 
 def _shape(generator: np.random.Generator, model: Sprite) -> tuple[Plane, Plane]:
-    """Sampling maps (x, y), each float32 [H, W]: a smooth random field and a few features that faces differ in."""
+    """Sampling maps (x, y), each float32 [H, W]: a smooth random field and features that faces differ in."""
     height, width = model.alpha.shape
     y, x = np.mgrid[0:height, 0:width].astype(np.float32)
     unit = model.face.w
@@ -213,9 +214,7 @@ def _toned(rgb: Plane, skin: Plane, hair: Plane, generator: np.random.Generator)
     skin_gain = generator.uniform(0.72, 1.05) * np.array([1.0, *generator.uniform((0.93, 0.85), (1.02, 1.02))])
     hair_gain = generator.uniform(0.35, 1.15) * np.array([1.0, *generator.uniform((0.85, 0.7), (1.05, 1.2))])
     turned = _hue_turned(rgb, generator.uniform(0, 360)) * generator.uniform(0.6, 1.0)
-    toned = (
-        skin[..., None] * rgb * skin_gain + hair[..., None] * rgb * hair_gain + garment[..., None] * turned
-    )
+    toned = skin[..., None] * rgb * skin_gain + hair[..., None] * rgb * hair_gain + garment[..., None] * turned
     return np.asarray(np.clip(toned, 0, 255), dtype=np.float32)
 
 

@@ -29,6 +29,9 @@ CODE_VERSION = 1
 """Changes when a step below gives other results for the same video and settings."""
 
 
+Forged = Literal["self_blend"]
+
+
 class PrepareSettings(BaseModel):
     """Everything that changes what is stored."""
 
@@ -41,7 +44,7 @@ class PrepareSettings(BaseModel):
     padding: int = Field(default=0, ge=0, le=255)
     faces: FaceSettings = FaceSettings()
     depth: Literal["beside", "none"] = "beside"
-    forgeries: tuple[Literal["self_blend"], ...] = Field(
+    forgeries: tuple[Forged, ...] = Field(
         default=(), description="made from every real video, for corpora without fakes"
     )
     seed: int = 0
@@ -96,7 +99,9 @@ def prepare(
     stop the rest. Raises InputError where the store was begun with other settings or for other videos.
     """
     plan = [
-        (entry, forgery) for entry in corpus.entries for forgery in (None, *settings.forgeries)
+        (entry, forgery)
+        for entry in corpus.entries
+        for forgery in (None, *settings.forgeries)
         if forgery is None or entry.label == "real"
     ]
     with ClipStore.write(store_folder, {"code": CODE_VERSION, **settings.model_dump(mode="json")}) as store:
@@ -119,7 +124,9 @@ def prepare(
         _write_failures(store_folder / FAILURES, failures)
         records = store.records()
         if not records:
-            raise WorkError(f"{corpus.folder}: none of its {len(plan)} videos could be prepared; see {store_folder / FAILURES}")
+            raise WorkError(
+                f"{corpus.folder}: none of its {len(plan)} videos could be prepared; see {store_folder / FAILURES}"
+            )
         store.complete(fingerprint(records))
     return Summary(
         prepared=len(todo) - len(failures),
@@ -136,7 +143,7 @@ def fingerprint(records: Iterable[VideoRecord]) -> str:
     return hashlib.sha256("\n".join(sorted(record.key for record in records)).encode()).hexdigest()
 
 
-def _key(folder: Path, entry: Entry, forgery: str | None, settings: PrepareSettings) -> str:
+def _key(folder: Path, entry: Entry, forgery: Forged | None, settings: PrepareSettings) -> str:
     digest = hashlib.sha256()
     about = [CODE_VERSION, forgery, entry.path, entry.label, entry.identity, entry.method, entry.split]
     digest.update(json.dumps([*about, settings.model_dump(mode="json")], sort_keys=True).encode())
@@ -149,7 +156,7 @@ def _key(folder: Path, entry: Entry, forgery: str | None, settings: PrepareSetti
 
 
 def _worked(
-    folder: Path, todo: dict[str, tuple[Entry, str | None]], settings: PrepareSettings, workers: int | None
+    folder: Path, todo: dict[str, tuple[Entry, Forged | None]], settings: PrepareSettings, workers: int | None
 ) -> Iterable[tuple[str, _Payload | str]]:
     """(key, payload or reason of failure) of every video, in the order in which they are ready."""
     count = min(workers or os.cpu_count() or 1, len(todo))
@@ -170,9 +177,7 @@ def _one_thread() -> None:
     cv2.setNumThreads(1)
 
 
-def _attempt(
-    key: str, folder: Path, entry: Entry, forgery: str | None, settings: PrepareSettings
-) -> _Payload | str:
+def _attempt(key: str, folder: Path, entry: Entry, forgery: Forged | None, settings: PrepareSettings) -> _Payload | str:
     try:
         return _prepared(key, folder, entry, forgery, settings)
     except (InputError, WorkError) as error:
@@ -189,7 +194,7 @@ class _Seen:
     depth: DepthImage | None
 
 
-def _prepared(key: str, folder: Path, entry: Entry, forgery: str | None, settings: PrepareSettings) -> _Payload:
+def _prepared(key: str, folder: Path, entry: Entry, forgery: Forged | None, settings: PrepareSettings) -> _Payload:
     video = folder / entry.path
     seen = _seen(video, settings)
     windows = _evenly(window_spans(len(seen), settings.hop), settings.max_windows)
@@ -211,7 +216,9 @@ def _prepared(key: str, folder: Path, entry: Entry, forgery: str | None, setting
         samples=tuple(
             Sample(
                 time_ms=frame.time_ms,
-                box=None if index not in crops or frame.box is None else (frame.box.x, frame.box.y, frame.box.w, frame.box.h),
+                box=None
+                if index not in crops or frame.box is None
+                else (frame.box.x, frame.box.y, frame.box.w, frame.box.h),
                 depth_valid=index in depths,
             )
             for index, frame in enumerate(seen)
@@ -255,9 +262,7 @@ def _seen(video: Path, settings: PrepareSettings) -> list[_Seen]:
 def _forged(crops: dict[int, Image], seen: Sequence[_Seen], *, seed: list[int]) -> Forgery:
     """Self-blends of a clip's crops, which are first brought to one size by padding right and below."""
     side = max(crop.shape[0] for crop in crops.values())
-    padded = [
-        np.pad(crop, ((0, side - crop.shape[0]), (0, side - crop.shape[1]), (0, 0))) for crop in crops.values()
-    ]
+    padded = [np.pad(crop, ((0, side - crop.shape[0]), (0, side - crop.shape[1]), (0, 0))) for crop in crops.values()]
     return self_blended_clip(padded, [seen[index].box for index in crops], np.random.default_rng(seed))
 
 

@@ -96,15 +96,14 @@ def resample(square_image: npt.NDArray[Any], size: int, padding: int) -> npt.NDA
     short = -square_image.shape[0] % factor
     pixels = square_image.astype(np.float32)
     if short:
-        pixels = cv2.copyMakeBorder(
-            pixels, 0, short, 0, short, cv2.BORDER_CONSTANT, value=(padding, padding, padding, padding)
-        )
+        border = (float(padding),) * 4
+        pixels = _float32(cv2.copyMakeBorder(pixels, 0, short, 0, short, cv2.BORDER_CONSTANT, value=border))
     blocks = pixels.shape[0] // factor
     if factor > 1:
-        pixels = cv2.resize(pixels, (blocks, blocks), interpolation=cv2.INTER_AREA)
+        pixels = _float32(cv2.resize(pixels, (blocks, blocks), interpolation=cv2.INTER_AREA))
     if blocks != size:
-        pixels = cv2.resize(pixels, (size, size), interpolation=cv2.INTER_LINEAR)
-    return np.asarray(pixels, dtype=np.float32)
+        pixels = _float32(cv2.resize(pixels, (size, size), interpolation=cv2.INTER_LINEAR))
+    return pixels
 
 
 def preprocess(image: Image, box: Box, spec: PreprocessSpec) -> npt.NDArray[np.float32]:
@@ -115,3 +114,7 @@ def preprocess(image: Image, box: Box, spec: PreprocessSpec) -> npt.NDArray[np.f
     """
     square = cut(image, square_around(box, spec.margin), spec.padding)
     return np.ascontiguousarray(resample(square, spec.size, spec.padding).transpose(2, 0, 1))
+
+
+def _float32(pixels: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
+    return np.asarray(pixels, dtype=np.float32)

@@ -121,7 +121,9 @@ class ClipStore:
         with self._environment.begin() as transaction, transaction.cursor() as cursor:
             values = list(_values(cursor, RECORD_PREFIX))
         try:
-            return sorted((VideoRecord.model_validate_json(value) for value in values), key=lambda r: (r.path, r.method))
+            return sorted(
+                (VideoRecord.model_validate_json(value) for value in values), key=lambda r: (r.path, r.method)
+            )
         except ValidationError as error:
             raise InputError(f"{self.folder}: a record in it is damaged; prepare it again in another folder") from error
 
@@ -139,7 +141,9 @@ class ClipStore:
                     transaction.put(_picture_key("depth", record.key, index), png)
                 transaction.put(_record_key(record.key), record.model_dump_json().encode())
         except lmdb.Error as error:
-            raise WorkError(f"{self.folder}: could not write {record.path} ({error}); what was written stays readable") from error
+            raise WorkError(
+                f"{self.folder}: could not write {record.path} ({error}); what was written stays readable"
+            ) from error
 
     def keep_only(self, keys: Container[str]) -> None:
         """Drop every video whose key is not among `keys`, and the mark of completeness."""
@@ -171,7 +175,9 @@ class ClipStore:
         box = record.samples[index].box
         assert box is not None
         picture = self._picture("crop", record, index)
-        return np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB), dtype=np.uint8), Box(x=box[0], y=box[1], w=box[2], h=box[3])
+        return np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB), dtype=np.uint8), Box(
+            x=box[0], y=box[1], w=box[2], h=box[3]
+        )
 
     def depth(self, record: VideoRecord, index: int) -> DepthImage:
         """The depth of the same crop, uint16 [H, W]."""
@@ -200,9 +206,9 @@ def _values(cursor: lmdb.Cursor, prefix: bytes) -> Iterator[bytes]:
     if not cursor.set_range(prefix):
         return
     for key, value in cursor:
-        if not key.startswith(prefix):
+        if not bytes(key).startswith(prefix):
             return
-        yield value
+        yield bytes(value)
 
 
 def _record_key(key: str) -> bytes:

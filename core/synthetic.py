@@ -1,7 +1,7 @@
 """Synthetic footage: a cut-out person moving before a drawn background, with the exact depth of every frame.
 
-Everything about a scene is drawn once from its generator; a frame is then a pure function of the scene, the person
-and the time, so that another person can be put into the same scene, moving the same way.
+Everything about a scene is drawn once from its generator; a frame is then a pure function of the scene, the
+person and the time, so that another person can be put into the same scene, moving the same way.
 """
 
 import math
@@ -16,7 +16,7 @@ from core.portrait import Plane, Sprite
 from core.preprocess import Box, DepthImage, Image
 
 DEPTH_STEP = 64
-"""Depth is stored in steps of 1/1024 of full scale: finer digits would tell resampled depth from rendered depth."""
+"""Depth is stored in steps of 1/1024: finer digits would tell resampled depth from rendered depth."""
 
 _SLACK_PX = 16
 """Border that the background is drawn with and may drift by."""
@@ -34,7 +34,7 @@ class Scene:
     drift: npt.NDArray[np.float64]
     """[T, 2]: shift of the background, px."""
     motion: npt.NDArray[np.float64]
-    """[T, 6]: centre x, centre y (px), face width (px), roll (rad), yaw and pitch (face widths per unit of relief)."""
+    """[T, 6]: centre x and y (px), face width (px), roll (rad), yaw, pitch (face widths a unit of relief)."""
     light: npt.NDArray[np.float64]
     """[2]: how strongly surfaces that face right, and down, are lit."""
     ramp: npt.NDArray[np.float64]
@@ -44,6 +44,7 @@ class Scene:
     depth_range: tuple[float, float]
     """Gain and offset of relative depth, which has no scale of its own."""
     blur_px: float
+    """Standard deviation of the lens's blur."""
     noise: float
     """Standard deviation of the sensor's noise, levels of 0-255."""
 
@@ -85,7 +86,7 @@ def make_scene(generator: np.random.Generator, *, side: int, length: int) -> Sce
         ramp=generator.uniform(-0.12, 0.12, 2),
         cast=generator.uniform(0.85, 1.05) * generator.uniform(0.95, 1.05, 3),
         depth_range=(float(generator.uniform(0.7, 0.9)), float(generator.uniform(0.0, 0.08))),
-        blur_px=float(generator.uniform(0.0, 0.5)),
+        blur_px=float(generator.uniform(0.3, 0.55)),
         noise=float(generator.uniform(1.0, 3.0)),
     )
 
@@ -107,12 +108,11 @@ def render(scene: Scene, person: Sprite) -> Rendering:
         behind = cv2.warpAffine(scene.background, move, size, borderMode=cv2.BORDER_REFLECT)
         far = cv2.warpAffine(scene.background_depth, move, size, borderMode=cv2.BORDER_REFLECT)
         picture = (behind + (layers[..., :3] - behind) * alpha[..., None]) * gains
-        if scene.blur_px > 0.3:
-            picture = cv2.GaussianBlur(picture, (0, 0), scene.blur_px)
+        seen = np.clip(cv2.GaussianBlur(picture, (0, 0), scene.blur_px), 0, 255)
         gain, offset = scene.depth_range
         near = person_depth(map_x, map_y, person)
         depth = offset + gain * (far + (near - far) * alpha)
-        out.frames.append(np.rint(np.clip(picture, 0, 255)).astype(np.uint8))
+        out.frames.append(np.rint(seen).astype(np.uint8))
         out.depths.append(np.rint(np.clip(depth, 0, 1) * 65535).astype(np.uint16))
         out.boxes.append(_face_box(scene, time))
     return out
@@ -124,10 +124,17 @@ def person_depth(map_x: Plane, map_y: Plane, person: Sprite) -> Plane:
     return np.asarray(near, dtype=np.float32)
 
 
-def sensed(frame: Image, noise: float, generator: np.random.Generator) -> Image:
-    """`frame` with the sensor's noise of standard deviation `noise` levels, uint8 [H, W, 3]."""
-    grain = generator.standard_normal(frame.shape, dtype=np.float32) * np.float32(noise)
-    return np.rint(np.clip(frame + grain, 0, 255)).astype(np.uint8)
+def sensed(frames: list[Image], noise: float, generator: np.random.Generator) -> list[Image]:
+    """`frames` with the sensor's noise of standard deviation `noise` levels, T x uint8 [H, W, 3]."""
+    height, width = frames[0].shape[:2]
+    # One field, cut at another place for every frame: drawing fresh noise would take as long as rendering.
+    field = generator.standard_normal((2 * height, 2 * width, 3), dtype=np.float32) * np.float32(noise)
+    noisy = []
+    for frame in frames:
+        top, left = generator.integers(0, height), generator.integers(0, width)
+        grain = field[top : top + height, left : left + width]
+        noisy.append(np.rint(np.clip(frame + grain, 0, 255)).astype(np.uint8))
+    return noisy
 
 
 def stored_depth(depth: DepthImage) -> DepthImage:
@@ -145,7 +152,8 @@ def _sampling(scene: Scene, person: Sprite, time: int, relief_middle: float) -> 
     face_x, face_y = person.face.center
     map_x = np.float32(cos) * across + np.float32(sin) * down + np.float32(face_x)
     map_y = np.float32(cos) * down - np.float32(sin) * across + np.float32(face_y)
-    # Turning the head moves what is near one way and what is far the other; small enough to need no occlusion.
+    # Turning the head moves what is near one way and what is far the other; small enough to need no
+    # occlusion.
     parallax = cv2.remap(person.relief, map_x, map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE) - relief_middle
     map_x -= np.float32(yaw * person.face.w) * parallax
     map_y -= np.float32(pitch * person.face.w) * parallax
@@ -168,7 +176,7 @@ def _lit(person: Sprite, scene: Scene) -> Plane:
 
 
 def _background(generator: np.random.Generator, side: int) -> tuple[Plane, Plane]:
-    """A wall of smooth colours with a few soft shapes before it: RGB float32 [N, N, 3] and depth float32 [N, N]."""
+    """A smoothly coloured wall with soft shapes before it: RGB float32 [N, N, 3], depth float32 [N, N]."""
     cells = int(generator.integers(2, 5))
     tone = generator.uniform(50, 205) + generator.uniform(-35, 35, 3)
     base = tone + generator.uniform(-35, 35, (cells, cells, 3))
@@ -183,12 +191,12 @@ def _background(generator: np.random.Generator, side: int) -> tuple[Plane, Plane
             cv2.rectangle(shape, (x - across, y - down), (x + across, y + down), 1.0, cv2.FILLED)
         else:
             cv2.ellipse(shape, (x, y), (across, down), float(generator.uniform(0, 180)), 0, 360, 1.0, cv2.FILLED)
-        shape = cv2.GaussianBlur(shape, (0, 0), generator.uniform(0.6, 5))
+        soft = np.asarray(cv2.GaussianBlur(shape, (0, 0), generator.uniform(0.6, 5)), dtype=np.float32)
         tone = (generator.uniform(30, 225) + generator.uniform(-35, 35, 3)).astype(np.float32)
-        share = shape[..., None] * np.float32(generator.uniform(0.3, 0.9))
+        share = soft[..., None] * np.float32(generator.uniform(0.3, 0.9))
         colour = colour * (1 - share) + tone * share
-        depth = depth + shape * np.float32(generator.uniform(0.0, 0.04))
+        depth = depth + soft * np.float32(generator.uniform(0.0, 0.04))
     grain = generator.standard_normal((side // 4, side // 4, 1)).astype(np.float32)
-    grain = cv2.resize(grain, (side, side), interpolation=cv2.INTER_CUBIC)[..., None]
-    colour = colour + grain * np.float32(generator.uniform(0, 8))
+    plaster = cv2.resize(grain, (side, side), interpolation=cv2.INTER_CUBIC)[..., None]
+    colour = colour + plaster * np.float32(generator.uniform(0, 8))
     return np.asarray(np.clip(colour, 0, 255), dtype=np.float32), np.asarray(depth, dtype=np.float32)

@@ -37,7 +37,8 @@ class Variant:
         """Change the light of frames uint8 [N, 3, S, S]."""
         frames = V.adjust_brightness(frames, self.brightness)
         frames = V.adjust_contrast(frames, self.contrast)
-        return V.adjust_saturation(frames, self.saturation)
+        coloured: Tensor = V.adjust_saturation(frames, self.saturation)
+        return coloured
 
     def mirrored(self, maps: Tensor) -> Tensor:
         """Flip [..., W] where the variant flips: the same for RGB and depth."""

@@ -41,11 +41,11 @@ class Frame:
 
 
 class FrameSampler:
-    """Picks frames by timestamp, at most one in each slot [k / frame_rate, (k + 1) / frame_rate).
+    """Picks frames by timestamp, at most one in each slot of 1 / frame_rate seconds.
 
-    The first frame is picked. After a pick at t ms the next one is due at the start of the next slot,
-    k = floor((t + 0.5) · frame_rate / 1000) + 1, and the first frame at k · 1000 / frame_rate − 0.5 ms or
-    later is picked. So no burst follows a gap. A frame no later than the one before it is never picked.
+    A frame at t ms lies in slot floor((t + 0.5) · frame_rate / 1000), computed in float64 in that order. It
+    is picked when it is later than the frame before it and its slot is above that of the last pick. So the
+    first frame is picked, no burst follows a gap, and a frame out of order is passed over.
     """
 
     def __init__(self, frame_rate: float) -> None:
@@ -53,17 +53,17 @@ class FrameSampler:
         if not (math.isfinite(frame_rate) and frame_rate > 0):
             raise InputError(f"frame rate {frame_rate}: give a number of frames a second above 0, such as 10")
         self._frame_rate = frame_rate
-        self._due_ms = -math.inf
         self._last_ms = -math.inf
+        self._last_slot = -math.inf
 
     def wants(self, time_ms: float) -> bool:
         """Whether to pick the frame at `time_ms`. Call once for each decoded frame, in decode order."""
         is_later = time_ms > self._last_ms
         self._last_ms = time_ms
-        if not is_later or time_ms < self._due_ms - EARLY_MS:
-            return False
         slot = math.floor((time_ms + EARLY_MS) * self._frame_rate / 1000)
-        self._due_ms = (slot + 1) * 1000 / self._frame_rate
+        if not is_later or slot <= self._last_slot:
+            return False
+        self._last_slot = slot
         return True
 
 
@@ -133,7 +133,7 @@ def sampled_frames(path: Path, frame_rate: float) -> SampledFrames:
     Every frame is decoded once and only the picked ones are turned into RGB. The display matrix is applied
     (quarter turns and mirrors), alpha is dropped, and colour matrix and range follow the stream's own tags
     (BT.601, limited range, where it has none). A frame without a timestamp is timed by its index and the
-    stream's average rate.
+    stream's frame rate (25 a second where it states none).
 
     Raises `InputError` with one line: at once for a bad `frame_rate`; at the first frame, naming the file,
     for a path that is missing, a folder, no video or without pictures, or of which no frame can be decoded.
@@ -197,7 +197,8 @@ def _pictures(container: InputContainer, path: Path) -> VideoStream:
 def _time_ms(picture: VideoFrame, index: int, stream: VideoStream) -> float:
     if picture.pts is not None and picture.time_base is not None:
         return float(picture.pts * picture.time_base * 1000)
-    rate = stream.average_rate or stream.guessed_rate
+    # A bare stream has no average: the container then reports 25, and only the guess asks the codec.
+    rate = stream.guessed_rate or stream.average_rate
     # Without a time and without a rate, every frame would stand at 0 and only the first be picked.
     return index * 1000 / float(rate or Fraction(25))
 

@@ -26,8 +26,8 @@ class Trunk(nn.Module):
         model = timm.create_model(name, pretrained=pretrained, num_classes=0)
         self.stem = cast(nn.Module, model.stem)
         self.stages = cast(nn.Sequential, model.stages)
-        self.channels = tuple(int(level["num_chs"]) for level in model.feature_info)
-        self.embed_dim = int(model.num_features)
+        self.channels = tuple(level["num_chs"] for level in cast(list[dict[str, int]], model.feature_info))
+        self.embed_dim = cast(int, model.num_features)
         self.fused = False
         self.register_buffer("mean", 255.0 * torch.tensor(IMAGENET_DEFAULT_MEAN), persistent=False)
         self.register_buffer("std", 255.0 * torch.tensor(IMAGENET_DEFAULT_STD), persistent=False)

@@ -15,9 +15,7 @@ class DepthHead(nn.Module):
     def __init__(self, channels: Sequence[int], *, width: int, embed_dim: int) -> None:
         super().__init__()
         self.lateral = nn.ModuleList(nn.Conv2d(count, width, 1) for count in channels)
-        self.smooth = nn.ModuleList(
-            nn.Conv2d(width, width, 3, padding=1, groups=width) for _ in channels
-        )
+        self.smooth = nn.ModuleList(nn.Conv2d(width, width, 3, padding=1, groups=width) for _ in channels)
         self.predict = nn.Conv2d(width, 1, 1)
         self.embed = nn.Linear(width * len(channels), embed_dim)
 

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from core.decision import WINDOW
 
+
 class FusionConfig(BaseModel):
     """Widths of the temporal fusion."""
 
@@ -44,7 +45,8 @@ class RMSNorm(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         mean_square = F.linear(x * x, cast(Tensor, self.average))
-        return x * torch.rsqrt(mean_square + self.epsilon) * self.weight
+        normed: Tensor = x * torch.rsqrt(mean_square + self.epsilon) * self.weight
+        return normed
 
 
 class Attention(nn.Module):
@@ -71,7 +73,8 @@ class Attention(nn.Module):
         weights = masked_softmax(scores, self._mask(source_valid))
         mixed = torch.bmm(self.dropout(weights), value)
         mixed = mixed.view(batch, self.heads, slots, width // self.heads).transpose(1, 2)
-        return self.output(mixed.reshape(batch, slots, width))
+        out: Tensor = self.output(mixed.reshape(batch, slots, width))
+        return out
 
     def _folded(self, x: Tensor) -> Tensor:
         """[B, T, W] -> [B * heads, T, W / heads]."""
@@ -117,7 +120,8 @@ class Block(nn.Module):
         query = self.attention_norm(x)
         keys = query if source is None else self.attention_norm(source)
         x = x + self.dropout(self.attention(query, keys, source_valid))
-        return x + self.dropout(self.feed_forward(x))
+        out: Tensor = x + self.dropout(self.feed_forward(x))
+        return out
 
 
 class Stream(nn.Module):
@@ -131,7 +135,7 @@ class Stream(nn.Module):
 
     def forward(self, embeddings: Tensor, valid: Tensor) -> Tensor:
         """[B, T, D] and [B, T, 1] -> [B, T, W]."""
-        x = self.project(embeddings * valid) + self.position
+        x: Tensor = self.project(embeddings * valid) + self.position
         for block in self.blocks:
             x = block(x, None, valid)
         return x
@@ -162,7 +166,8 @@ class TemporalFusion(nn.Module):
             ],
             dim=1,
         )
-        return self.head(pooled)
+        logits: Tensor = self.head(pooled)
+        return logits
 
 
 def masked_mean(x: Tensor, valid: Tensor) -> Tensor:

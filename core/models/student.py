@@ -1,5 +1,7 @@
 """The student: one RepViT trunk over RGB gives both embeddings and the depth; a narrow fusion decides."""
 
+from typing import Literal
+
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
@@ -13,6 +15,7 @@ class StudentConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    role: Literal["student"] = "student"
     trunk: TrunkName = "repvit_m0_9"
     depth_width: int = Field(default=32, gt=0)
     fusion: FusionConfig = FusionConfig()
@@ -25,9 +28,7 @@ class Student(nn.Module):
         super().__init__()
         self.config = config
         self.trunk = Trunk(config.trunk, pretrained=pretrained)
-        self.depth_head = DepthHead(
-            self.trunk.channels, width=config.depth_width, embed_dim=self.trunk.embed_dim
-        )
+        self.depth_head = DepthHead(self.trunk.channels, width=config.depth_width, embed_dim=self.trunk.embed_dim)
         self.fusion = TemporalFusion(self.trunk.embed_dim, config.fusion)
 
     @property
@@ -43,7 +44,8 @@ class Student(nn.Module):
 
     def classify(self, rgb: Tensor, depth: Tensor, face_valid: Tensor, depth_valid: Tensor) -> Tensor:
         """Logits [B, 2] (index 1 = fake) of embeddings [B, 20, D] and masks [B, 20], float 0 or 1."""
-        return self.fusion(rgb, depth, face_valid, depth_valid)
+        logits: Tensor = self.fusion(rgb, depth, face_valid, depth_valid)
+        return logits
 
     def fuse(self) -> None:
         """Turn the trunk into plain convolutions, in place, for inference."""

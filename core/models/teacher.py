@@ -1,5 +1,7 @@
 """The Megatron reference: two RepViT streams, two temporal transformers, attention both ways, two logits."""
 
+from typing import Literal
+
 from pydantic import BaseModel, ConfigDict
 from torch import Tensor, nn
 
@@ -12,6 +14,7 @@ class TeacherConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    role: Literal["teacher"] = "teacher"
     trunk: TrunkName = "repvit_m0_9"
     fusion: FusionConfig = FusionConfig(width=384, heads=2, layers=1, feed_forward=1024, norm="layer")
 
@@ -31,15 +34,15 @@ class Teacher(nn.Module):
         """D."""
         return self.rgb_trunk.embed_dim
 
-    def encode(self, frame: Tensor, depth: Tensor) -> tuple[Tensor, Tensor]:
-        """(rgb_embedding, depth_embedding), each [B, D].
+    def encode_rgb(self, frame: Tensor) -> Tensor:
+        """[B, D] of `frame` [B, 3, S, S], RGB, 0-255."""
+        return global_mean(self.rgb_trunk(frame)[-1])
 
-        `frame` is [B, 3, S, S], RGB, 0-255; `depth` is [B, 1, S, S], relative inverse depth scaled to 0-255 over the
-        clip, shown to the trunk as a grey image.
-        """
-        grey = depth.expand(-1, 3, -1, -1)
-        return global_mean(self.rgb_trunk(frame)[-1]), global_mean(self.depth_trunk(grey)[-1])
+    def encode_depth(self, depth: Tensor) -> Tensor:
+        """[B, D] of `depth` [B, 1, S, S]: relative inverse depth, 0-255 over the clip, shown to the trunk as grey."""
+        return global_mean(self.depth_trunk(depth.expand(-1, 3, -1, -1))[-1])
 
     def classify(self, rgb: Tensor, depth: Tensor, face_valid: Tensor, depth_valid: Tensor) -> Tensor:
         """Logits [B, 2] (index 1 = fake) of embeddings [B, 20, D] and masks [B, 20], float 0 or 1."""
-        return self.fusion(rgb, depth, face_valid, depth_valid)
+        logits: Tensor = self.fusion(rgb, depth, face_valid, depth_valid)
+        return logits

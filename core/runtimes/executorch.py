@@ -32,7 +32,9 @@ class ExecuTorchRuntime:
             self._program = Loader.get().load_program(path)
             self._methods = {name: self._program.load_method(name) for name in methods}
         except (RuntimeError, KeyError) as error:
-            raise InputError(f"{path}: not a program that executorch {self.version} can load; export it again") from error
+            raise InputError(
+                f"{path}: not a program that executorch {self.version} can load; export it again"
+            ) from error
 
     def run(self, method: str, *inputs: Array) -> tuple[Array, ...]:
         """See `core.runtimes.Runtime`."""

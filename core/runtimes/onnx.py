@@ -30,7 +30,9 @@ class OnnxRuntime:
                 )
             # ONNX Runtime's own exceptions share no base class below Exception.
             except Exception as error:
-                raise InputError(f"{folder}/{method}.onnx: not a model that onnxruntime can load; export it again") from error
+                raise InputError(
+                    f"{folder}/{method}.onnx: not a model that onnxruntime can load; export it again"
+                ) from error
 
     def run(self, method: str, *inputs: Array) -> tuple[Array, ...]:
         """See `core.runtimes.Runtime`."""

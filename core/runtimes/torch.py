@@ -14,7 +14,7 @@ class TorchRuntime:
     name = "torch"
 
     def __init__(self, student: Student) -> None:
-        self.version = torch.__version__
+        self.version = str(torch.__version__)
         self._student = student.eval()
         self._device = next(student.parameters()).device
 

@@ -1,0 +1,82 @@
+"""Peak memory of an artefact, seen from a process that does nothing else.
+
+Run as `python -m benchmarks.memory FOLDER PATH`, it prints one JSON document.
+"""
+
+import json
+import resource
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.results import Memory
+from core.errors import WorkError
+from core.manifest import Manifest, read_manifest
+from core.runtimes import open_runtime
+
+CALLS = 5
+
+
+def memory_of(folder: Path, path: str) -> Memory:
+    """Measure the artefact `path` of `folder` in a process of its own."""
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks.memory", str(folder), path],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        lines = done.stderr.strip().splitlines() or ["no word"]
+        raise WorkError(f"{folder / path}: measuring its memory failed: {lines[-1]}")
+    return Memory.model_validate_json(done.stdout)
+
+
+def _measure(folder: Path, manifest: Manifest, path: str) -> Memory:
+    artifact = manifest.artifact(path)
+    # The runtime's own libraries belong to every app that has one; only what the artefact adds is of interest.
+    if artifact.target == "executorch":
+        import executorch.kernels.quantized
+        import executorch.runtime  # noqa: F401
+    else:
+        import onnxruntime  # noqa: F401
+    _forget_peak()
+    before = _resident()
+    runtime = open_runtime(folder, artifact, threads=2)
+    after = _resident()
+    for method in manifest.methods:
+        inputs = [np.ones(tensor.shape, np.float32) for tensor in method.inputs]
+        for _ in range(CALLS):
+            runtime.run(method.name, *inputs)
+    return Memory(before_load=before, after_load=after, peak=_peak())
+
+
+def _resident() -> int:
+    """Bytes resident now; where the system does not tell, the peak so far."""
+    status = Path("/proc/self/status")
+    return _status_bytes("VmRSS") if status.is_file() else _peak()
+
+
+def _peak() -> int:
+    if Path("/proc/self/status").is_file():
+        return _status_bytes("VmHWM")
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
+
+
+def _forget_peak() -> None:
+    """Begin a new peak where Linux allows it; elsewhere importing may hide a smaller one."""
+    switch = Path("/proc/self/clear_refs")
+    if switch.exists():
+        switch.write_text("5")
+
+
+def _status_bytes(name: str) -> int:
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return int(next(line for line in lines if line.startswith(f"{name}:")).split()[1]) * 1024
+
+
+if __name__ == "__main__":
+    place = Path(sys.argv[1])
+    print(json.dumps(_measure(place, read_manifest(place / "manifest.json"), sys.argv[2]).model_dump()))

@@ -1,0 +1,143 @@
+"""Batches of windows and of single frames from a prepared store."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import IterableDataset
+
+from core.clips import ClipWindow, Slots, read_slots
+from core.decision import WINDOW
+from core.preprocess import PreprocessSpec
+from core.store import ClipStore
+from core.transforms import Variant, draw_variant
+
+CACHE_BYTES = 4 << 30
+"""Preprocessed slots kept in memory; a corpus that needs more is read from the store again."""
+
+
+@dataclass(kw_only=True)
+class Batch:
+    """N windows, F slots of each, one variant k for all of them.
+
+    Not frozen, since Lightning moves a batch to its device by setting the fields of a copy.
+    """
+
+    windows: Tensor
+    """int64 [N]: places in the split's list of windows."""
+    k: int
+    slots: Tensor
+    """int64 [N, F]."""
+    frames: Tensor
+    """uint8 [N, F, 3, S, S], RGB."""
+    depth: Tensor
+    """uint8 [N, F, 1, S, S]."""
+    face_valid: Tensor
+    """float32 [N, F]."""
+    depth_valid: Tensor
+    """float32 [N, F]."""
+    is_fake: Tensor
+    """int64 [N]."""
+
+
+class ClipData:
+    """The windows of one side of the split, preprocessed on demand and kept while they fit into memory."""
+
+    def __init__(
+        self,
+        store: ClipStore,
+        windows: Sequence[ClipWindow],
+        spec: PreprocessSpec,
+        *,
+        variants: int,
+        seed: int,
+    ) -> None:
+        """`variants` 0: every clip as it is, as validation and test want it."""
+        self.windows = list(windows)
+        self.variants = variants
+        self.is_fake = torch.tensor([window.is_fake for window in self.windows], dtype=torch.int64)
+        self._store, self._spec, self._seed = store, spec, seed
+        self._kept: dict[tuple[str, int, int], Slots] = {}
+        self._room = CACHE_BYTES // (4 * spec.size**2)
+
+    def slots(self, window: int, k: int, slots: Sequence[int]) -> Slots:
+        """Slots of the `window`-th window in variant k."""
+        rows = [self._slot(self.windows[window], k, slot) for slot in slots]
+        return Slots(
+            frames=torch.cat([row.frames for row in rows]),
+            depth=torch.cat([row.depth for row in rows]),
+            face_valid=torch.cat([row.face_valid for row in rows]),
+            depth_valid=torch.cat([row.depth_valid for row in rows]),
+        )
+
+    def batch(self, windows: Sequence[int], k: int, slots: Sequence[Sequence[int]]) -> Batch:
+        """Equally many slots of each of `windows`."""
+        rows = [self.slots(window, k, chosen) for window, chosen in zip(windows, slots, strict=True)]
+        return Batch(
+            windows=torch.tensor(windows),
+            k=k,
+            slots=torch.tensor(slots),
+            frames=torch.stack([row.frames for row in rows]),
+            depth=torch.stack([row.depth for row in rows]),
+            face_valid=torch.stack([row.face_valid for row in rows]),
+            depth_valid=torch.stack([row.depth_valid for row in rows]),
+            is_fake=self.is_fake[torch.tensor(windows)],
+        )
+
+    def whole_windows(self, k: int, size: int = 8) -> Iterator[Batch]:
+        """Every window once, in order, all its slots."""
+        for first in range(0, len(self.windows), size):
+            chosen = range(first, min(first + size, len(self.windows)))
+            yield self.batch(list(chosen), k, [range(WINDOW)] * len(chosen))
+
+    def _slot(self, window: ClipWindow, k: int, slot: int) -> Slots:
+        # Overlapping windows of a video share their samples.
+        sample = window.sample(slot)
+        key = (window.record.key, k, -1 if sample is None else sample)
+        if key not in self._kept:
+            variant = draw_variant(window.record.key, k, seed=self._seed) if self.variants else Variant()
+            row = read_slots(self._store, window, [slot], self._spec, variant)
+            if len(self._kept) >= self._room:
+                return row
+            self._kept[key] = row
+        return self._kept[key]
+
+
+class FrameBatches(IterableDataset[Batch]):
+    """Endless batches of single frames: half the windows real, half fake, a few slots with a face of each."""
+
+    def __init__(self, data: ClipData, *, windows: int, slots: int, seed: int) -> None:
+        self._data, self._windows, self._slots, self._seed = data, windows, slots, seed
+
+    def __iter__(self) -> Iterator[Batch]:
+        generator = np.random.default_rng(self._seed)
+        for k, chosen in balanced(self._data.is_fake, self._windows, self._data.variants, generator):
+            slots = [
+                generator.choice(self._data.windows[window].valid_slots, self._slots).tolist() for window in chosen
+            ]
+            yield self._data.batch(chosen, k, slots)
+
+
+def balanced(
+    is_fake: Tensor, count: int, variants: int, generator: np.random.Generator
+) -> Iterator[tuple[int, list[int]]]:
+    """Endless (k, windows): each class shuffled and gone through on its own; k = epoch mod variants.
+
+    An epoch ends when every window of the larger class was seen.
+    """
+    label = is_fake.numpy()
+    classes = [np.flatnonzero(label == value) for value in (0, 1)]
+    steps = max(1, round(2 * max(len(members) for members in classes) / count))
+    orders = [_endless(members, generator) for members in classes]
+    epoch = 0
+    while True:
+        for _ in range(steps):
+            yield epoch % variants, [int(next(orders[place % 2])) for place in range(count)]
+        epoch += 1
+
+
+def _endless(members: np.typing.NDArray[np.int64], generator: np.random.Generator) -> Iterator[np.int64]:
+    while True:
+        yield from generator.permutation(members)

@@ -1,0 +1,1 @@
+"""From a run to artefacts that were checked before they were written."""

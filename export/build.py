@@ -1,0 +1,121 @@
+"""One variant: build it, load what was written, compare it. Variants are built side by side in worker processes."""
+
+import contextlib
+import logging
+import os
+import shutil
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+
+import torch
+
+from core.manifest import Accuracy, Delegation, Parity
+from core.runtimes import Runtime
+from export import coreml, executorch, onnx
+from export.parity import compare
+from export.source import Origin, Source
+from export.targets import Variant
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """What became of a variant. With a `problem` nothing of it was kept."""
+
+    variant: Variant
+    problem: str | None
+    parity: Parity | None = None
+    accuracy: Accuracy | None = None
+    delegation: Delegation | None = None
+
+
+def build_all(
+    origin: Origin, variants: Sequence[Variant], folder: Path, *, on_done: Callable[[Outcome, int], None]
+) -> list[Outcome]:
+    """Build `variants` into `folder`, two at a time; `on_done(outcome, how many are done)` after each."""
+    workers = min(len(variants), os.cpu_count() or 1, 2)
+    outcomes = []
+    # Spawned: exporters and runtimes keep global state, and a crash of one must not end the others unsaid.
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_one_thread) as pool:
+        futures = [pool.submit(_built, origin, variant, folder) for variant in variants]
+        for future in as_completed(futures):
+            outcomes.append(future.result())
+            on_done(outcomes[-1], len(outcomes))
+    return outcomes
+
+
+def _one_thread() -> None:
+    torch.set_num_threads(1)
+
+
+def _built(origin: Origin, variant: Variant, folder: Path) -> Outcome:
+    with _quiet():
+        source = origin.read()
+        path = folder / variant.path
+        delegation = _write(source, variant, path)
+        outcome = _checked(source, variant, path, delegation)
+    if outcome.problem is not None:
+        shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+    return outcome
+
+
+def _write(source: Source, variant: Variant, path: Path) -> Delegation | None:
+    if variant.target == "executorch":
+        return executorch.build(source, variant.precision, path)
+    if variant.target == "coreml":
+        coreml.build(source, variant.precision, path)
+    else:
+        onnx.build(source, variant.precision, path)
+    return None
+
+
+def _checked(source: Source, variant: Variant, path: Path, delegation: Delegation | None) -> Outcome:
+    runtime = _runtime(variant, path)
+    if runtime is None:
+        return Outcome(variant=variant, problem=None, delegation=delegation)
+    comparison = compare(source, runtime)
+    return Outcome(
+        variant=variant,
+        problem=comparison.broken(variant) or _undelegated(variant, delegation),
+        parity=comparison.parity,
+        accuracy=comparison.accuracy,
+        delegation=delegation,
+    )
+
+
+def _undelegated(variant: Variant, delegation: Delegation | None) -> str | None:
+    if delegation is None or variant.undelegated is None:
+        return None
+    for method in ("encode", "classify"):
+        left = [op for op in delegation.undelegated_ops if op.method == method]
+        if sum(op.count for op in left) > variant.undelegated:
+            names = ", ".join(op.op for op in left)
+            return f"{method} leaves more than {variant.undelegated} operators outside the delegate: {names}"
+    return None
+
+
+def _runtime(variant: Variant, path: Path) -> Runtime | None:
+    """What executes the artefact here; None where nothing can."""
+    methods = ("encode", "classify")
+    if variant.target == "executorch":
+        from core.runtimes.executorch import ExecuTorchRuntime
+
+        return ExecuTorchRuntime(path, methods, threads=1)
+    if variant.target == "onnx":
+        from core.runtimes.onnx import OnnxRuntime
+
+        return OnnxRuntime(path, methods, threads=1)
+    return None
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Exporters talk about themselves on every channel; what matters comes back as an outcome or an exception."""
+    logging.disable(logging.WARNING)
+    with warnings.catch_warnings(), open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere):
+        warnings.simplefilter("ignore")
+        with contextlib.redirect_stderr(nowhere):
+            yield

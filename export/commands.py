@@ -1,0 +1,92 @@
+"""`python -m export`: from a run to a folder of checked artefacts."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from core.command_line import progress, say
+from core.errors import InputError
+from core.manifest import Manifest
+from export.targets import chosen_variants
+
+
+@dataclass(frozen=True, kw_only=True)
+class Export:
+    """Quantise, convert, and prove parity before anything is written.
+
+    Exporting into a folder of the same weights replaces only what is exported again; other weights replace it whole.
+    """
+
+    run: Path | None = None
+    """Folder of a finished run; runs/demo if not given."""
+    recipe: str | None = None
+    """With --untrained: the recipe whose student is built."""
+    untrained: bool = False
+    """Build the recipe's student with seeded random weights, to measure its speed before anyone has data."""
+    target: str = "all"
+    """executorch, coreml, onnx or all."""
+    precision: str | None = None
+    """fp32, fp16 or int8; both of a target's usual ones if not given."""
+    out: Path | None = None
+    """Folder of the artefacts; artifacts/NAME if not given."""
+
+    def execute(self) -> int:
+        """See `export.build` and `export.folder`."""
+        variants = chosen_variants(self.target, self.precision)
+        self._refuse_contradictions()
+        # Imported here: torch takes seconds, and wrong input should not wait for it.
+        from export.build import Outcome, build_all
+        from export.folder import former, publish, run_metrics, staging
+        from export.source import Origin
+
+        origin = Origin(untrained=self.recipe) if self.untrained else Origin(run=self._run_folder())
+        source = origin.read()
+        folder = self.out or Path("artifacts") / (self.recipe or source.name)
+        kept = former(folder, source.weights_sha256)
+        metrics = run_metrics(origin.run)
+        with staging(folder) as scratch, progress(f"export {folder}") as report:
+
+            def on_done(outcome: Outcome, done: int) -> None:
+                verdict = "parity holds" if outcome.parity else "built, not executable here"
+                say(f"{outcome.variant.path}: {outcome.problem or verdict}")
+                report(done, len(variants))
+
+            outcomes = build_all(origin, variants, scratch, on_done=on_done)
+            if all(outcome.problem is not None for outcome in outcomes):
+                say(f"error: nothing passed its parity check; {folder} is as it was")
+                return 1
+            manifest = publish(folder, scratch, source, outcomes, kept, metrics)
+        Console().print(_table(manifest))
+        say(f"artefacts: {folder}")
+        return 1 if any(outcome.problem is not None for outcome in outcomes) else 0
+
+    def _run_folder(self) -> Path:
+        return self.run or Path("runs") / (self.recipe or "demo")
+
+    def _refuse_contradictions(self) -> None:
+        if self.untrained and (self.recipe is None or self.run is not None):
+            raise InputError("--untrained builds a recipe's student without a run: give --recipe NAME and no --run")
+        if self.recipe is not None:
+            from core.products import product_named
+
+            product_named(self.recipe)
+
+
+def _table(manifest: Manifest) -> Table:
+    table = Table("artefact", "target", "precision", "MB", "checked by", "cases", "cosine", "max abs", "agreement")
+    for row in manifest.artifacts:
+        parity = row.parity
+        figures = (
+            ("-", "-", "-", "-")
+            if parity is None
+            else (
+                str(parity.cases),
+                f"{parity.cosine:.5f}",
+                f"{parity.max_abs:.2g}",
+                "-" if parity.agreement is None else f"{parity.agreement:.0%}",
+            )
+        )
+        table.add_row(row.path, row.target, row.precision, f"{row.size_bytes / 1e6:.2f}", row.verified, *figures)
+    return table

@@ -1,0 +1,168 @@
+"""The artefact folder: built aside and put in place whole, so that what stands there was checked."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from core.errors import InputError
+from core.manifest import (
+    MANIFEST,
+    Artifact,
+    Manifest,
+    Rejected,
+    RuntimeVersion,
+    open_artifacts,
+    sha256_of,
+    size_of,
+)
+from core.manifest import Source as SourceDocument
+from core.runs import METRICS, write_json
+from export.build import Outcome
+from export.programs import method_specs
+from export.source import Source
+from export.targets import PREFERRED
+
+RUNTIMES = {"executorch": "executorch", "coreml": "coremltools", "onnx": "onnxruntime"}
+
+
+@contextmanager
+def staging(folder: Path) -> Iterator[Path]:
+    """An empty folder beside `folder`, removed at the end whatever happens."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    scratch = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    try:
+        yield scratch
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def former(folder: Path, weights_sha256: str) -> Manifest | None:
+    """The manifest in `folder` if it is of the same weights; None where there is none or it is of others.
+
+    Raises InputError where the folder holds something else, which must not be replaced.
+    """
+    if not folder.exists():
+        return None
+    if not (folder / MANIFEST).is_file():
+        if folder.is_dir() and not any(folder.iterdir()):
+            return None
+        raise InputError(f"{folder}: exists and is no artefact folder; give another --out")
+    try:
+        manifest = open_artifacts(folder)
+    except InputError:
+        # A damaged folder of ours is replaced whole: none of its rows can be kept.
+        return None
+    return manifest if manifest.source.weights_sha256 == weights_sha256 else None
+
+
+def publish(
+    folder: Path,
+    scratch: Path,
+    source: Source,
+    outcomes: Sequence[Outcome],
+    kept: Manifest | None,
+    metrics: dict[str, Any] | None,
+) -> Manifest:
+    """Complete `scratch` with the rows of `kept` that were not exported again and the manifest; put it in place."""
+    new = {(outcome.variant.target, outcome.variant.precision) for outcome in outcomes}
+    rows = [_row(scratch, outcome) for outcome in outcomes if outcome.problem is None]
+    rejected = [_rejected(outcome) for outcome in outcomes if outcome.problem is not None]
+    if kept is not None:
+        for row in kept.artifacts:
+            if (row.target, row.precision) not in new:
+                _copy(folder / row.path, scratch / row.path)
+                rows.append(row)
+        rejected += [row for row in kept.rejected if (row.target, row.precision) not in new]
+    rows.sort(key=lambda row: row.path)
+    manifest = Manifest(
+        name=source.name,
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        trained=source.trained,
+        depth_trained=source.depth_trained,
+        source=SourceDocument(
+            run=source.run,
+            recipe=source.name.removesuffix("-untrained"),
+            weights_sha256=source.weights_sha256,
+            code_version=source.code_version,
+        ),
+        preprocess=source.preprocess,
+        decision=source.decision,
+        methods=method_specs(source.student, source.preprocess.size),
+        metrics=metrics,
+        preferred=next((path for path in PREFERRED if any(row.path == path for row in rows)), None),
+        artifacts=tuple(rows),
+        rejected=tuple(sorted(rejected, key=lambda row: (row.target, row.precision))),
+    )
+    write_json(scratch / MANIFEST, manifest)
+    _put_in_place(scratch, folder)
+    return manifest
+
+
+def run_metrics(run: Path | None) -> dict[str, Any] | None:
+    """metrics.json of the run; None for an untrained program."""
+    import json
+
+    return None if run is None else dict(json.loads((run / METRICS).read_bytes()))
+
+
+def _row(scratch: Path, outcome: Outcome) -> Artifact:
+    variant = outcome.variant
+    path = scratch / variant.path
+    runtime = RUNTIMES[variant.target]
+    return Artifact(
+        path=variant.path,
+        target=variant.target,
+        backend=variant.backend,
+        precision=variant.precision,
+        methods=("encode", "classify"),
+        sha256=sha256_of(path),
+        size_bytes=size_of(path),
+        runtime=RuntimeVersion(name=runtime, version=version(runtime)),
+        parity=outcome.parity,
+        accuracy=outcome.accuracy,
+        delegation=outcome.delegation,
+        verified="built" if outcome.parity is None else "runtime",
+    )
+
+
+def _rejected(outcome: Outcome) -> Rejected:
+    assert outcome.problem is not None
+    parity = outcome.parity
+    figures = {} if parity is None else {"max_abs": parity.max_abs, "cosine": parity.cosine}
+    return Rejected(
+        target=outcome.variant.target,
+        precision=outcome.variant.precision,
+        reason=outcome.problem,
+        figures=figures,
+    )
+
+
+def _copy(source: Path, destination: Path) -> None:
+    if source.is_dir():
+        shutil.copytree(source, destination)
+    else:
+        shutil.copy2(source, destination)
+
+
+def _put_in_place(scratch: Path, folder: Path) -> None:
+    # mkdtemp makes private folders; an artefact folder is as readable as any other.
+    scratch.chmod(0o777 & ~_umask())
+    if not folder.exists():
+        scratch.rename(folder)
+        return
+    aside = scratch.with_name(scratch.name + "-former")
+    folder.rename(aside)
+    scratch.rename(folder)
+    shutil.rmtree(aside)
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

@@ -1,0 +1,176 @@
+"""Parity: an artefact against the torch student on the same inputs. It has no off switch."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from core.decision import WINDOW, Decision
+from core.manifest import Accuracy, Parity
+from core.metrics import auc
+from core.runtimes import Array, Runtime, as_float32
+from core.runtimes.torch import TorchRuntime
+from export.source import Source
+from export.targets import AGREEMENT, UNDECIDABLE, Variant
+
+RUN_CROPS = 16
+MASK_WINDOWS = 12
+
+
+@dataclass(frozen=True, kw_only=True)
+class Comparison:
+    """What the comparison found."""
+
+    parity: Parity
+    accuracy: Accuracy | None
+    worst_relative: float
+    """Largest absolute error of an output over max(1, largest absolute value of its reference)."""
+    probability_difference: float
+    """Largest over the validation windows; 0 without any."""
+
+    def broken(self, variant: Variant) -> str | None:
+        """The first limit of `variant` that does not hold, in words; None where all hold."""
+        parity = self.parity
+        if not np.isfinite(parity.max_abs):
+            return "an output is not finite"
+        if parity.cosine < variant.least_cosine:
+            return f"cosine {parity.cosine:.5f} of an embedding is below {variant.least_cosine}"
+        if variant.most_error is not None and self.worst_relative > variant.most_error:
+            return f"relative error {self.worst_relative:.2g} is above {variant.most_error:g}"
+        if parity.agreement is None:
+            return None
+        if self.probability_difference > variant.probability_difference:
+            most = variant.probability_difference
+            return f"a probability differs by {self.probability_difference:.3f}, more than {most}"
+        if parity.agreement < AGREEMENT:
+            return f"{parity.agreement:.1%} of the verdicts agree, fewer than {AGREEMENT:.0%}"
+        return None
+
+
+def compare(source: Source, candidate: Runtime) -> Comparison:
+    """Run `candidate` beside torch on crops, odd pictures, every kind of mask, and the validation windows."""
+    reference = TorchRuntime(source.student)
+    frames, masks = _frames(source), _masks()
+    worst = _Worst()
+    embeddings = []
+    for frame in frames:
+        wanted, got = reference.run("encode", frame), candidate.run("encode", frame)
+        worst.see(wanted, got)
+        worst.see_cosine(wanted[:2], got[:2])
+        embeddings.append(wanted[:2])
+    for window, (face_valid, depth_valid) in enumerate(masks):
+        rows = [embeddings[(window + slot) % len(embeddings)] for slot in range(WINDOW)]
+        inputs = (
+            np.stack([rgb[0] for rgb, _ in rows])[np.newaxis],
+            np.stack([depth[0] for _, depth in rows])[np.newaxis],
+            face_valid,
+            depth_valid,
+        )
+        worst.see(reference.run("classify", *inputs), candidate.run("classify", *inputs))
+    wanted_logits, got_logits = _window_logits(source, reference), _window_logits(source, candidate)
+    agreement, difference = _agreement(source.decision, wanted_logits, got_logits)
+    parity = Parity(
+        cases=len(frames) + len(masks) + len(source.windows),
+        max_abs=worst.absolute,
+        cosine=worst.cosine,
+        agreement=agreement,
+    )
+    accuracy = None
+    if agreement is not None:
+        labels = source.is_fake.bool().tolist()
+        scores = [source.decision.probability([logits]) for logits in got_logits]
+        accuracy = Accuracy(auc=auc(list(zip(labels, scores, strict=True))), agreement=agreement)
+    return Comparison(
+        parity=parity, accuracy=accuracy, worst_relative=worst.relative, probability_difference=difference
+    )
+
+
+class _Worst:
+    """The largest differences seen so far."""
+
+    def __init__(self) -> None:
+        self.absolute = 0.0
+        self.relative = 0.0
+        self.cosine = 1.0
+
+    def see(self, wanted: tuple[Array, ...], got: tuple[Array, ...]) -> None:
+        for reference, output in zip(wanted, got, strict=True):
+            assert reference.shape == output.shape, f"{output.shape} instead of {reference.shape}"
+            error = float(np.abs(reference - output).max())
+            # A NaN compares false with everything: it must not pass for a small error.
+            error = error if np.isfinite(error) else float("inf")
+            self.absolute = max(self.absolute, error)
+            self.relative = max(self.relative, error / max(1.0, float(np.abs(reference).max())))
+
+    def see_cosine(self, wanted: tuple[Array, ...], got: tuple[Array, ...]) -> None:
+        for reference, output in zip(wanted, got, strict=True):
+            product = float(np.linalg.norm(reference) * np.linalg.norm(output))
+            cosine = float((reference * output).sum()) / product if product > 0 else 1.0
+            self.cosine = min(self.cosine, cosine)
+
+
+def _frames(source: Source) -> list[Array]:
+    """Crops of the run, noise, black, white and a ramp: each float32 [1, 3, S, S], 0-255."""
+    size = source.preprocess.size
+    generator = np.random.default_rng(0)
+    ramp = np.broadcast_to(np.linspace(0, 255, size, dtype=np.float32), (1, 3, size, size))
+    odd = [
+        generator.uniform(0, 255, (1, 3, size, size)),
+        np.zeros((1, 3, size, size)),
+        np.full((1, 3, size, size), 255.0),
+        ramp,
+    ]
+    # Calibration begins at the first crop: the last ones are the ones it has seen least.
+    crops = [crop.numpy()[np.newaxis] for crop in source.crops[-RUN_CROPS:]]
+    return [as_float32(frame) for frame in (*crops, *odd)]
+
+
+def _masks() -> list[tuple[Array, Array]]:
+    """Pairs (face_valid, depth_valid) [1, 20]: all, none, one, a part, and the depth stream without the other."""
+    generator = np.random.default_rng(1)
+    ones, zeros = np.ones((1, WINDOW)), np.zeros((1, WINDOW))
+    last = (np.arange(WINDOW) >= WINDOW // 2)[np.newaxis]
+    only = (np.arange(WINDOW) == WINDOW - 1)[np.newaxis]
+    pairs = [
+        (ones, ones),
+        (zeros, zeros),
+        (ones, zeros),
+        (zeros, ones),
+        (last, last),
+        (only, only),
+        (last, only),
+    ]
+    while len(pairs) < MASK_WINDOWS:
+        faces = generator.random((1, WINDOW)) < generator.random()
+        pairs.append((faces, faces & (generator.random((1, WINDOW)) < 0.7)))
+    return [(as_float32(face), as_float32(depth)) for face, depth in pairs]
+
+
+def _window_logits(source: Source, runtime: Runtime) -> list[tuple[float, float]]:
+    """Logits of the run's validation windows, encoded frame by frame as on a device."""
+    rows = []
+    for frames, face_valid in zip(source.windows, source.face_valid, strict=True):
+        width = source.student.embed_dim
+        rgb, depth = np.zeros((1, WINDOW, width), np.float32), np.zeros((1, WINDOW, width), np.float32)
+        for slot in torch.nonzero(face_valid).flatten().tolist():
+            outputs = runtime.run("encode", frames[slot : slot + 1].numpy())
+            rgb[0, slot], depth[0, slot] = outputs[0][0], outputs[1][0]
+        faces = face_valid.numpy()[np.newaxis]
+        heard = faces if source.depth_trained else np.zeros_like(faces)
+        (logits,) = runtime.run("classify", rgb, depth, faces, heard)
+        rows.append((float(logits[0, 0]), float(logits[0, 1])))
+    return rows
+
+
+def _agreement(
+    decision: Decision, wanted: list[tuple[float, float]], got: list[tuple[float, float]]
+) -> tuple[float | None, float]:
+    """(share of equal verdicts away from the threshold, largest probability difference); (None, 0) without windows."""
+    if not wanted:
+        return None, 0.0
+    pairs = [(decision.probability([a]), decision.probability([b])) for a, b in zip(wanted, got, strict=True)]
+    difference = max(abs(a - b) for a, b in pairs)
+    clear = [(a, b) for a, b in pairs if abs(a - decision.threshold) > UNDECIDABLE]
+    if not clear:
+        return 1.0, difference
+    return sum(decision.label(a) == decision.label(b) for a, b in clear) / len(clear), difference

@@ -1,0 +1,103 @@
+"""What can be exported, and what each variant must hold."""
+
+from dataclasses import dataclass
+
+from core.errors import InputError
+from core.manifest import Precision, TargetName
+
+
+@dataclass(frozen=True, kw_only=True)
+class Variant:
+    """One artefact of the folder, and the limits of its parity with the torch student."""
+
+    target: TargetName
+    precision: Precision
+    backend: str
+    path: str
+    least_cosine: float
+    """Of either embedding, on every case."""
+    most_error: float | None = None
+    """Largest absolute error of an output over max(1, largest absolute value of the reference)."""
+    probability_difference: float
+    """Largest difference of a window's fake probability."""
+    undelegated: int | None = None
+    """Operators of each method that may stay outside the delegate."""
+
+
+VARIANTS = (
+    # The slowest to build comes first, so that two workers finish together.
+    Variant(
+        target="executorch",
+        precision="int8",
+        backend="xnnpack",
+        path="student_xnnpack_int8.pte",
+        least_cosine=0.99,
+        probability_difference=0.05,
+        undelegated=2,
+    ),
+    Variant(
+        target="executorch",
+        precision="fp32",
+        backend="xnnpack",
+        path="student_xnnpack_fp32.pte",
+        least_cosine=0.9999,
+        most_error=1e-3,
+        probability_difference=0.02,
+        undelegated=2,
+    ),
+    Variant(
+        target="coreml",
+        precision="fp16",
+        backend="mlprogram",
+        path="student_fp16.mlpackage",
+        least_cosine=0.9999,
+        probability_difference=0.02,
+    ),
+    Variant(
+        target="coreml",
+        precision="int8",
+        backend="mlprogram",
+        path="student_int8.mlpackage",
+        least_cosine=0.99,
+        probability_difference=0.05,
+    ),
+    Variant(
+        target="onnx",
+        precision="fp32",
+        backend="cpu",
+        path="student_onnx_fp32",
+        least_cosine=0.9999,
+        most_error=1e-3,
+        probability_difference=0.02,
+    ),
+    Variant(
+        target="onnx",
+        precision="int8",
+        backend="cpu",
+        path="student_onnx_int8",
+        least_cosine=0.99,
+        probability_difference=0.05,
+    ),
+)
+
+AGREEMENT = 0.99
+"""Least share of equal verdicts among windows further than UNDECIDABLE from the threshold."""
+
+UNDECIDABLE = 0.02
+
+PREFERRED = ("student_xnnpack_int8.pte", "student_xnnpack_fp32.pte", "student_onnx_fp32", "student_onnx_int8")
+"""What `detect` and an app take, best first."""
+
+
+def chosen_variants(target: str, precision: str | None) -> list[Variant]:
+    """The variants that --target and --precision name; InputError lists what is allowed."""
+    targets = list(dict.fromkeys(variant.target for variant in VARIANTS))
+    if target != "all" and target not in targets:
+        raise InputError(f"--target {target}: unknown; allowed are {', '.join(targets)} and all")
+    rows = [variant for variant in VARIANTS if target in ("all", variant.target)]
+    if precision is None:
+        return rows
+    precisions = sorted({variant.precision for variant in rows})
+    if precision not in precisions:
+        raise InputError(f"--precision {precision}: for --target {target} allowed are {', '.join(precisions)}")
+    return [variant for variant in rows if variant.precision == precision]

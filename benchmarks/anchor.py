@@ -1,6 +1,7 @@
 """The anchor: a program that is the same everywhere, run in every measurement so that ratios carry across machines."""
 
 import os
+import warnings
 from importlib.metadata import version
 from pathlib import Path
 
@@ -37,14 +38,17 @@ def _executorch_version() -> str:
 
 
 def _built() -> bytes:
-    import timm
-    import torch
-    from executorch.backends.xnnpack.partition.xnnpack_partitioner import XnnpackPartitioner
-    from executorch.exir import to_edge_transform_and_lower
-    from timm.utils.model import reparameterize_model
+    with warnings.catch_warnings():
+        # ExecuTorch's exporter warns of its own imports, which is no news to who measures.
+        warnings.simplefilter("ignore")
+        import timm
+        import torch
+        from executorch.backends.xnnpack.partition.xnnpack_partitioner import XnnpackPartitioner
+        from executorch.exir import to_edge_transform_and_lower
+        from timm.utils.model import reparameterize_model
 
-    torch.manual_seed(0)
-    model = reparameterize_model(timm.create_model("repvit_m0_9", pretrained=False, num_classes=0).eval())
-    program = torch.export.export(model, (torch.zeros(1, 3, SIZE, SIZE),), strict=True)
-    lowered = to_edge_transform_and_lower({METHOD: program}, partitioner=[XnnpackPartitioner()])
-    return bytes(lowered.to_executorch().buffer)
+        torch.manual_seed(0)
+        model = reparameterize_model(timm.create_model("repvit_m0_9", pretrained=False, num_classes=0).eval())
+        program = torch.export.export(model, (torch.zeros(1, 3, SIZE, SIZE),), strict=True)
+        lowered = to_edge_transform_and_lower({METHOD: program}, partitioner=[XnnpackPartitioner()])
+        return bytes(lowered.to_executorch().buffer)

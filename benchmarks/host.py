@@ -11,7 +11,7 @@ from typing import TypeVar
 import numpy as np
 
 from benchmarks.anchor import METHOD, SIZE, anchor_program
-from benchmarks.measure import interleave
+from benchmarks.measure import Timing, interleave
 from benchmarks.memory import memory_of
 from benchmarks.results import LEAST_CALLS, LEAST_SECONDS, NOISY, Latency, Machine, Memory, Row
 from core.command_line import progress, say
@@ -58,35 +58,35 @@ def measure_host(folder: Path, manifest: Manifest, *, quick: bool) -> list[Row]:
             on_progress=report,
         )
     anchor_ms = Latency.of(timings[0].calls_ms).p50
-    rows = []
-    for candidate, timing in zip(candidates, timings, strict=True):
-        latency = Latency.of(timing.calls_ms)
-        memory = candidate.memory
-        rows.append(
-            Row(
-                artifact=candidate.artifact,
-                method=candidate.method,
-                sha256=candidate.sha256,
-                device="host",
-                os=platform.platform(),
-                runtime=candidate.runtime,
-                runtime_version=candidate.runtime_version,
-                delegate=candidate.delegate,
-                precision=candidate.precision,
-                threads=THREADS,
-                iterations=len(timing.calls_ms),
-                warm_up=timing.warm_up,
-                seconds=timing.seconds,
-                latency_ms=latency,
-                ratio_to_anchor=latency.p50 / anchor_ms,
-                cold_load_ms=candidate.cold_load_ms,
-                peak_rss_bytes=None if memory is None else max(0, memory.peak - memory.before_load),
-                memory=memory,
-                valid=len(timing.calls_ms) >= LEAST_CALLS and timing.seconds >= LEAST_SECONDS,
-                noisy=latency.p90 / latency.p50 > NOISY,
-            )
-        )
-    return rows
+    return [row_of(candidate, timing, anchor_ms) for candidate, timing in zip(candidates, timings, strict=True)]
+
+
+def row_of(candidate: Candidate, timing: Timing, anchor_ms: float) -> Row:
+    """What `timing` says of `candidate`; `anchor_ms` is the anchor's median in the same run."""
+    latency = Latency.of(timing.calls_ms)
+    memory = candidate.memory
+    return Row(
+        artifact=candidate.artifact,
+        method=candidate.method,
+        sha256=candidate.sha256,
+        device="host",
+        os=platform.platform(),
+        runtime=candidate.runtime,
+        runtime_version=candidate.runtime_version,
+        delegate=candidate.delegate,
+        precision=candidate.precision,
+        threads=THREADS,
+        iterations=len(timing.calls_ms),
+        warm_up=timing.warm_up,
+        seconds=timing.seconds,
+        latency_ms=latency,
+        ratio_to_anchor=latency.p50 / anchor_ms,
+        cold_load_ms=candidate.cold_load_ms,
+        peak_rss_bytes=None if memory is None else max(0, memory.peak - memory.before_load),
+        memory=memory,
+        valid=len(timing.calls_ms) >= LEAST_CALLS and timing.seconds >= LEAST_SECONDS,
+        noisy=latency.p90 / latency.p50 > NOISY,
+    )
 
 
 def machine() -> Machine:

@@ -30,10 +30,12 @@ def interleave(
     least_seconds: float,
     on_progress: Callable[[int, int], None],
     turn_s: float = TURN_S,
+    clock: Callable[[], float] = time.perf_counter,
 ) -> list[Timing]:
     """Time `calls` in turns of about `turn_s` until each has `least_calls` calls and `least_seconds` of them.
 
-    `on_progress(done, total)` counts tenths of seconds of the candidate that is furthest behind.
+    `on_progress(done, total)` is in hundredths of the way of the candidate that is furthest behind. `clock` is in
+    seconds.
     """
     timings = [Timing(call=call) for call in calls]
     while True:
@@ -43,18 +45,18 @@ def interleave(
         if not open_ones:
             return timings
         for timing in timings:
-            _take_turn(timing, turn_s)
+            _take_turn(timing, turn_s, clock)
 
 
-def _take_turn(timing: Timing, turn_s: float) -> None:
+def _take_turn(timing: Timing, turn_s: float, clock: Callable[[], float]) -> None:
     for _ in range(WARM_UP_CALLS):
         timing.call()
     timing.warm_up += WARM_UP_CALLS
-    end = time.perf_counter() + turn_s
+    end = clock() + turn_s
     while True:
-        started = time.perf_counter()
+        started = clock()
         timing.call()
-        stopped = time.perf_counter()
+        stopped = clock()
         timing.calls_ms.append((stopped - started) * 1000.0)
         if stopped >= end:
             return

@@ -6,7 +6,7 @@ from typing import Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from core.errors import InputError
+from core.errors import InputError, first_fault
 
 RESULTS = "results.json"
 LEAST_CALLS = 1024
@@ -104,6 +104,4 @@ def read_results(file: Path) -> Results:
     try:
         return Results.model_validate_json(file.read_bytes())
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise InputError(f"{file}: {where}: {first['msg']}; type `python -m benchmarks` again") from error
+        raise InputError(f"{file}: {first_fault(error)}; type `python -m benchmarks` again") from error

@@ -79,13 +79,9 @@ def read_corpus(folder: Path, *, real_only: bool = False, seed: int = 0) -> Corp
 
 def _from_index(folder: Path) -> list[Entry]:
     file = folder / INDEX
-    with file.open(newline="", encoding="utf-8") as stream:
-        reader = csv.DictReader(stream)
-        if reader.fieldnames is None or not {"path", "label"} <= set(reader.fieldnames):
-            raise InputError(
-                f"{file}: its first line must name the columns {','.join(COLUMNS)} (path and label at least)"
-            )
-        rows = list(reader)
+    columns, rows = _table(file, delimiter=",")
+    if not {"path", "label"} <= set(columns):
+        raise InputError(f"{file}: its first line must name the columns {','.join(COLUMNS)} (path and label at least)")
     entries = []
     for number, row in enumerate(rows, start=2):
         label, split = row["label"], row.get("split") or ""
@@ -93,7 +89,8 @@ def _from_index(folder: Path) -> list[Entry]:
             raise InputError(f"{file}, line {number}: label {label!r}; allowed are real and fake")
         if split and split not in SPLITS:
             raise InputError(f"{file}, line {number}: split {split!r}; allowed are {', '.join(SPLITS)} or nothing")
-        if not (folder / row["path"]).is_file():
+        # A line may be shorter than the first one: what is missing is None.
+        if not row["path"] or not (folder / row["path"]).is_file():
             raise InputError(f"{file}, line {number}: no file {row['path']}; correct the path or drop the line")
         entries.append(
             Entry(
@@ -133,12 +130,18 @@ def _from_folders(folder: Path, *, real_only: bool) -> tuple[list[Entry], str]:
 
 
 def _identities(table: Path) -> dict[str, str]:
-    with table.open(newline="", encoding="utf-8") as stream:
-        return {
-            row["path"]: row["identity"]
-            for row in csv.DictReader(stream, delimiter="\t")
-            if row.get("path") and row.get("identity")
-        }
+    _, rows = _table(table, delimiter="\t")
+    return {row["path"]: row["identity"] for row in rows if row.get("path") and row.get("identity")}
+
+
+def _table(file: Path, *, delimiter: str) -> tuple[Sequence[str], list[dict[str, str]]]:
+    """Column names and rows of a text table in UTF-8, with or without a byte-order mark."""
+    try:
+        with file.open(newline="", encoding="utf-8-sig") as stream:
+            reader = csv.DictReader(stream, delimiter=delimiter)
+            return reader.fieldnames or (), list(reader)
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise InputError(f"{file}: not a table of text in UTF-8; save it as UTF-8, or remove it") from error
 
 
 def _entry(folder: Path, path: Path, *, label: VideoLabel, identity: str) -> Entry:

@@ -37,8 +37,11 @@ from core.preprocess import DepthImage
 from core.synthetic import make_scene, render, sensed, stored_depth
 from core.video import encode_video
 
-GENERATOR_VERSION = 1
+GENERATOR_VERSION = 4
 """Raise with every change that makes the same settings give other videos."""
+
+# One fixed filter and light compression write in 60% of the time of OpenCV's choice, and as small.
+_PNG = (cv2.IMWRITE_PNG_COMPRESSION, 1, cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_UP)
 
 # What a generator is for, so that no two uses share a stream of numbers.
 _IDENTITY, _SCENE, _FOOTAGE, _ORDER = range(4)
@@ -148,7 +151,7 @@ def _is_there(folder: Path, settings: DemoSettings) -> bool:
     except (OSError, ValueError, KeyError) as error:
         raise InputError(f"{folder}: not empty and not a demo corpus; give a new or an empty folder") from error
     if found != _description(settings):
-        raise InputError(f"{folder}: a demo corpus with other settings; give another folder, or delete this one")
+        raise InputError(f"{folder}: a demo corpus of other settings or version; give another folder, or delete it")
     if missing:
         raise InputError(f"{folder}: a demo corpus that lacks {missing[0]}; delete the folder and make it again")
     return True
@@ -251,8 +254,8 @@ def _make_clip(folder: Path, settings: DemoSettings, clip: _Clip) -> None:
 
 
 def _write_depth(video: Path, depths: list[DepthImage]) -> None:
-    """One 16-bit PNG a frame, named by its index; lightly compressed, as that is what takes the time."""
+    """One 16-bit PNG a frame, named by its index."""
     for index, depth in enumerate(depths):
         file = depth_file(video, index)
-        written = cv2.imwrite(str(file), stored_depth(depth), [cv2.IMWRITE_PNG_COMPRESSION, 1])
+        written = cv2.imwrite(str(file), stored_depth(depth), _PNG)
         assert written, f"{file}: OpenCV did not write it"

@@ -1,4 +1,9 @@
-"""The two ways work ends early, and the exit code each of them has."""
+"""The two ways work ends early, the exit code each of them has, and how a document's fault is put in one line."""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pydantic import ValidationError
 
 
 class InputError(ValueError):
@@ -10,3 +15,10 @@ class InputError(ValueError):
 
 class WorkError(RuntimeError):
     """The input was right and the work failed all the same: exit code 1. The message is one line."""
+
+
+def first_fault(error: "ValidationError") -> str:
+    """Where a document is wrong first, and how: `artifacts.0.path: the path ...`."""
+    fault = error.errors()[0]
+    where = ".".join(str(part) for part in fault["loc"])
+    return f"{where}: {fault['msg']}" if where else fault["msg"]

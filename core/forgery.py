@@ -104,6 +104,17 @@ def self_blended_clip(frames: Sequence[Image], boxes: Sequence[Box | None], gene
     )
 
 
+def self_blended_crops(crops: Sequence[Image], boxes: Sequence[Box], generator: np.random.Generator) -> Forgery:
+    """`self_blended_clip` of square crops, uint8 [N_t, N_t, 3], whose sides N_t differ.
+
+    They are brought to the largest side by padding right and below, so a box in a crop stays where it is.
+    """
+    side = max(crop.shape[0] for crop in crops)
+    short = [side - crop.shape[0] for crop in crops]
+    padded = [np.pad(crop, ((0, by), (0, by), (0, 0))) for crop, by in zip(crops, short, strict=True)]
+    return self_blended_clip(padded, boxes, generator)
+
+
 def swapped_clip(
     frames: Sequence[Image],
     boxes: Sequence[Box | None],
@@ -183,8 +194,8 @@ def wander(length: int, generator: np.random.Generator, *, slowest: float, faste
 
 def _draw(length: int, generator: np.random.Generator, *, misplacement: tuple[float, float], matched: bool) -> _Draw:
     """One clip's draw. Every strength keeps away from 0: a forgery nobody can see teaches nothing."""
-    # Lighter and flatter with some hue, as painted skin is; a darker one could pass for shade.
-    direction = np.ones(3) + generator.normal(scale=0.4, size=3)
+    # Paler and cooler, as painted skin is beside lit skin; darker could pass for shade, and warmer for light.
+    direction = np.array([0.55, 1.0, 1.25]) + generator.normal(scale=0.12, size=3)
     direction /= np.linalg.norm(direction)
     angle = generator.uniform(0, 2 * math.pi)
     off = generator.uniform(*misplacement) * np.array([math.cos(angle), math.sin(angle)])
@@ -199,7 +210,7 @@ def _draw(length: int, generator: np.random.Generator, *, misplacement: tuple[fl
         feather=generator.uniform(0.06, 0.13),
         opacity=generator.uniform(0.9, 1.0),
         shift=off,
-        scale=1 + generator.choice((-1, 1)) * generator.uniform(*misplacement),
+        scale=1 + float(generator.choice((-1, 1))) * generator.uniform(*misplacement),
         tint=direction * generator.uniform(34, 48),
         contrast=generator.uniform(0.86, 0.98),
         softness=generator.uniform(0.009, 0.014),

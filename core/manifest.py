@@ -5,13 +5,14 @@ Everything in the folder is listed with its hash; a file that differs is refused
 
 import hashlib
 import json
+from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from core.decision import Decision
-from core.errors import InputError
+from core.errors import InputError, first_fault
 from core.preprocess import PreprocessSpec
 
 SCHEMA_VERSION: Final = 1
@@ -152,7 +153,11 @@ def open_artifacts(folder: Path) -> Manifest:
     manifest = read_manifest(file)
     for row in manifest.artifacts:
         path = folder / row.path
-        if not path.exists() or path.is_symlink():
+        # What a link points to may change after the check, and may lie anywhere.
+        link = next((part for part in _parts(folder, path) if part.is_symlink()), None)
+        if link is not None:
+            raise InputError(f"{link}: a symbolic link, artefacts are plain files and folders; export it again")
+        if not path.exists():
             raise InputError(f"{path}: listed in {file} but missing; export it again")
         if sha256_of(path) != row.sha256:
             raise InputError(f"{path}: its sha256 is not the manifest's; it was changed or damaged: export it again")
@@ -173,9 +178,7 @@ def read_manifest(file: Path) -> Manifest:
     try:
         return Manifest.model_validate(document)
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise InputError(f"{file}: {where}: {first['msg']}; export again") from error
+        raise InputError(f"{file}: {first_fault(error)}; export again") from error
 
 
 def sha256_of(path: Path) -> str:
@@ -183,11 +186,21 @@ def sha256_of(path: Path) -> str:
     if path.is_file():
         with path.open("rb") as stream:
             return hashlib.file_digest(stream, "sha256").hexdigest()
-    files = sorted(file for file in path.rglob("*") if file.is_file())
-    lines = "".join(f"{file.relative_to(path).as_posix()} {sha256_of(file)}\n" for file in files)
-    return hashlib.sha256(lines.encode()).hexdigest()
+    files = (file for file in path.rglob("*") if file.is_file())
+    # Lines are sorted, not paths: those compare by their parts, which no other language does.
+    lines = sorted(f"{file.relative_to(path).as_posix()} {sha256_of(file)}\n" for file in files)
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
 def size_of(path: Path) -> int:
     """Bytes of a file, or of all files in a folder."""
     return path.stat().st_size if path.is_file() else sum(f.stat().st_size for f in path.rglob("*") if f.is_file())
+
+
+def _parts(folder: Path, path: Path) -> Iterator[Path]:
+    """`path` below `folder`, the folders between the two, and everything in it."""
+    for parent in (path, *path.parents):
+        if parent == folder:
+            break
+        yield parent
+    yield from path.rglob("*")

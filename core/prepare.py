@@ -19,8 +19,8 @@ from core.decision import WINDOW, WindowSpan, window_spans
 from core.depth import depth_folder, read_depth
 from core.errors import InputError, WorkError
 from core.faces import FaceSettings, FaceTracker
-from core.forgery import Forgery, self_blended_clip
-from core.preprocess import Box, DepthImage, Image, cut, square_around
+from core.forgery import self_blended_crops
+from core.preprocess import Box, DepthImage, Image, Square, cut, square_around
 from core.store import ClipStore, Sample, VideoRecord, encode_png
 from core.video import sampled_frames
 
@@ -114,9 +114,12 @@ def prepare(
         store.keep_only(keys)
         todo = {key: work for key, work in keys.items() if key not in store}
         failures: dict[str, str] = {}
+        failed = 0
         for done, (key, outcome) in enumerate(_worked(corpus.folder, todo, settings, workers), start=1):
             if isinstance(outcome, str):
+                # A real video and its forgeries fail as one path.
                 failures[todo[key][0].path] = outcome
+                failed += 1
             else:
                 store.add(outcome.record, outcome.crops, outcome.depths)
             if on_progress:
@@ -129,7 +132,7 @@ def prepare(
             )
         store.complete(fingerprint(records))
     return Summary(
-        prepared=len(todo) - len(failures),
+        prepared=len(todo) - failed,
         reused=len(keys) - len(todo),
         failures=failures,
         without_face=sum(all(sample.box is None for sample in record.samples) for record in records),
@@ -202,9 +205,12 @@ def _prepared(key: str, folder: Path, entry: Entry, forgery: Forged | None, sett
     crops = {index: crop for index in sorted(kept) if (crop := seen[index].crop) is not None}
     depths = {index: depth for index in crops if (depth := seen[index].depth) is not None}
     label, method = entry.label, entry.method
-    if forgery is not None and crops:
+    if forgery is not None:
         label, method = "fake", forgery
-        forged = _forged(crops, seen, seed=[settings.seed, int(key[:8], 16)])
+    if forgery is not None and crops:
+        boxes = [box for index in crops if (box := seen[index].box) is not None]
+        generator = np.random.default_rng([settings.seed, int(key[:8], 16)])
+        forged = self_blended_crops(list(crops.values()), boxes, generator)
         crops = dict(zip(crops, forged.frames, strict=True))
     record = VideoRecord(
         key=key,
@@ -253,17 +259,16 @@ def _seen(video: Path, settings: PrepareSettings) -> list[_Seen]:
                 time_ms=frame.time_ms,
                 crop=cut(frame.image, square, settings.padding),
                 box=box.shifted(-square.x0, -square.y0),
-                depth=None if depth is None else cut(depth, square, 0),
+                depth=None if depth is None else _cut_depth(depth, square),
             )
         )
     return seen
 
 
-def _forged(crops: dict[int, Image], seen: Sequence[_Seen], *, seed: list[int]) -> Forgery:
-    """Self-blends of a clip's crops, which are first brought to one size by padding right and below."""
-    side = max(crop.shape[0] for crop in crops.values())
-    padded = [np.pad(crop, ((0, side - crop.shape[0]), (0, side - crop.shape[1]), (0, 0))) for crop in crops.values()]
-    return self_blended_clip(padded, [seen[index].box for index in crops], np.random.default_rng(seed))
+def _cut_depth(depth: DepthImage, square: Square) -> DepthImage:
+    """The square of a depth map; outside the frame it is as far as the farthest point inside, so the range holds."""
+    farthest = int(cut(depth, square, np.iinfo(depth.dtype).max).min())
+    return cut(depth, square, farthest)
 
 
 def _evenly(windows: list[WindowSpan], most: int) -> list[WindowSpan]:

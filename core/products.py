@@ -21,7 +21,7 @@ class Product:
 PRODUCTS = {
     product.name: product
     for product in (
-        Product(name="demo", preprocess=PreprocessSpec(size=96, margin=1.5)),
+        Product(name="demo", preprocess=PreprocessSpec(size=64, margin=1.5)),
         Product(name="clips", preprocess=PreprocessSpec(size=128, margin=1.6)),
         Product(name="faceforensics", preprocess=PreprocessSpec(size=224, margin=1.5)),
     )

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 import core
 from core.decision import Decision
-from core.errors import InputError
+from core.errors import InputError, first_fault
 from core.models import Student, StudentConfig, Teacher, TeacherConfig
 from core.preprocess import PreprocessSpec
 
@@ -143,11 +143,10 @@ def _document(folder: Path, role: Role) -> ModelDocument:
     try:
         document = ModelDocument.model_validate_json(file.read_bytes())
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise InputError(f"{file}: {where}: {first['msg']}; train the run again") from error
-    if document.role != role:
-        raise InputError(f"{file}: describes a {document.role}, not a {role}; train the run again")
+        raise InputError(f"{file}: {first_fault(error)}; train the run again") from error
+    for described in (document.role, document.architecture.role):
+        if described != role:
+            raise InputError(f"{file}: describes a {described}, not a {role}; train the run again")
     return document
 
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import IterableDataset
 
-from core.clips import ClipWindow, Slots, read_slots
+from core.clips import ClipWindow, Slots, read_slots, self_blended_twins
 from core.decision import WINDOW
 from core.preprocess import PreprocessSpec
 from core.store import ClipStore
@@ -53,9 +53,15 @@ class ClipData:
         *,
         variants: int,
         seed: int,
+        twins: bool = False,
     ) -> None:
-        """`variants` 0: every clip as it is, as validation and test want it."""
-        self.windows = list(windows)
+        """`variants` 0: every clip as it is, as validation and test want it. `twins` adds self-blended copies."""
+        self.windows = [*windows, *(self_blended_twins(windows) if twins else ())]
+        reals = [place for place, window in enumerate(windows) if not window.is_fake]
+        self.twins = dict(zip(reals, range(len(windows), len(self.windows)), strict=True)) if twins else {}
+        """Place of each real window's forged twin."""
+        self.own_labels = torch.tensor([window.is_fake for window in windows], dtype=torch.int64)
+        """int64: labels of the windows that are no twins."""
         self.variants = variants
         self.is_fake = torch.tensor([window.is_fake for window in self.windows], dtype=torch.int64)
         self._store, self._spec, self._seed = store, spec, seed
@@ -93,39 +99,58 @@ class ClipData:
             yield self.batch(list(chosen), k, [range(WINDOW)] * len(chosen))
 
     def _slot(self, window: ClipWindow, k: int, slot: int) -> Slots:
-        # Overlapping windows of a video share their samples.
-        sample = window.sample(slot)
-        key = (window.record.key, k, -1 if sample is None else sample)
-        if key not in self._kept:
-            variant = draw_variant(window.record.key, k, seed=self._seed) if self.variants else Variant()
+        key = self._key(window, k, slot)
+        if key in self._kept:
+            return self._kept[key]
+        variant = draw_variant(window.record.key, k, seed=self._seed) if self.variants else Variant()
+        if not window.forged:
             row = read_slots(self._store, window, [slot], self._spec, variant)
-            if len(self._kept) >= self._room:
-                return row
-            self._kept[key] = row
-        return self._kept[key]
+            if len(self._kept) < self._room:
+                self._kept[key] = row
+            return row
+        # A forgery is drawn for the whole window at once.
+        forging = np.random.default_rng([self._seed, int(window.record.key[:8], 16), window.start, k])
+        rows = read_slots(self._store, window, range(WINDOW), self._spec, variant, forging)
+        single = [rows.one(place) for place in range(WINDOW)]
+        if len(self._kept) < self._room:
+            self._kept |= {self._key(window, k, place): row for place, row in enumerate(single)}
+        return single[slot]
+
+    def _key(self, window: ClipWindow, k: int, slot: int) -> tuple[str, int, int]:
+        """Windows of a video that overlap share their samples; forged ones share nothing."""
+        sample = window.sample(slot)
+        clip = f"{window.record.key}/{window.start}" if window.forged else window.record.key
+        return clip, k, -1 if sample is None else sample
 
 
 class FrameBatches(IterableDataset[Batch]):
-    """Endless batches of single frames: half the windows real, half fake, a few slots with a face of each."""
+    """Endless batches of single frames: half the windows real, half fake, a few slots with a face of each.
+
+    Where the data hold forged twins, half of the fakes are twins of the very windows that stand for real, at the same
+    slots and in the same variant: all that tells such a pair apart is the forgery.
+    """
 
     def __init__(self, data: ClipData, *, windows: int, slots: int, seed: int) -> None:
         self._data, self._windows, self._slots, self._seed = data, windows, slots, seed
 
     def __iter__(self) -> Iterator[Batch]:
         generator = np.random.default_rng(self._seed)
-        for k, chosen in balanced(self._data.is_fake, self._windows, self._data.variants, generator):
-            slots = [
-                generator.choice(self._data.windows[window].valid_slots, self._slots).tolist() for window in chosen
-            ]
-            yield self._data.batch(chosen, k, slots)
+        data, half = self._data, self._windows // 2
+        for k, chosen in balanced(data.own_labels, self._windows, data.variants, generator):
+            reals, fakes = chosen[:half], chosen[half:]
+            twins = [data.twins[real] for real in reals[: len(data.twins) and half // 2]]
+            windows = [*reals, *twins, *fakes[len(twins) :]]
+            slots = [generator.choice(data.windows[window].valid_slots, self._slots).tolist() for window in windows]
+            slots[half : half + len(twins)] = slots[: len(twins)]
+            yield data.batch(windows, k, slots)
 
 
 def balanced(
     is_fake: Tensor, count: int, variants: int, generator: np.random.Generator
 ) -> Iterator[tuple[int, list[int]]]:
-    """Endless (k, windows): each class shuffled and gone through on its own; k = epoch mod variants.
+    """Endless (k, windows): `count` / 2 real ones, then as many fake; each class is shuffled on its own.
 
-    An epoch ends when every window of the larger class was seen.
+    k = epoch mod variants; an epoch ends when every window of the larger class was seen.
     """
     label = is_fake.numpy()
     classes = [np.flatnonzero(label == value) for value in (0, 1)]
@@ -134,7 +159,7 @@ def balanced(
     epoch = 0
     while True:
         for _ in range(steps):
-            yield epoch % variants, [int(next(orders[place % 2])) for place in range(count)]
+            yield epoch % variants, [int(next(order)) for order in orders for _ in range(count // 2)]
         epoch += 1
 
 

@@ -66,7 +66,7 @@ def fit(
     assert best.state is not None, "the last step validates"
     module.load_state_dict(best.state)
     write_tensors(file, best.state)
-    say(f"{name}: best validation AUC {best.score[0]:.3f}, loss {-best.score[1]:.3f}, at step {best.step}")
+    say(f"{name}: best validation AUC {best.score:.3f}, loss {best.loss:.3f}, at step {best.step}")
 
 
 def has_bfloat16(device: Device) -> bool:
@@ -91,19 +91,22 @@ class _Listed(Dataset[Any]):
 
 
 class _KeepBest(L.Callback):
-    """A copy of the trained module's weights from the best validation: highest AUC, then lowest loss."""
+    """A copy of the trained module's weights from the best validation: highest AUC, and the latest of equals.
+
+    The latest, since a small validation side is soon told apart without error while training still gains.
+    """
 
     def __init__(self) -> None:
-        self.score = (-1.0, 0.0)
+        self.score = self.loss = -1.0
         self.step = 0
         self.state: dict[str, Tensor] | None = None
 
     def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         assert isinstance(pl_module, TrainingStage)
         metrics = trainer.callback_metrics
-        score = (float(metrics["val_auc"]), -float(metrics["val_loss"]))
-        if self.state is None or score > self.score:
-            self.score, self.step = score, trainer.global_step
+        score = float(metrics["val_auc"])
+        if score >= self.score:
+            self.score, self.loss, self.step = score, float(metrics["val_loss"]), trainer.global_step
             state = pl_module.trained().state_dict()
             self.state = {key: copy.deepcopy(value.detach().cpu()) for key, value in state.items()}
 
@@ -131,4 +134,4 @@ def _quiet() -> None:
         logging.getLogger(name).setLevel(logging.WARNING)
     warnings.filterwarnings("ignore", message=".*does not have many workers.*")
     warnings.filterwarnings("ignore", message=".*available but not used.*")
-    warnings.filterwarnings("ignore", module="lightning.*", category=DeprecationWarning)
+    warnings.filterwarnings("ignore", message=".*LeafSpec.*")

@@ -5,7 +5,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 
-def label_loss(logits: Tensor, is_fake: Tensor, smoothing: float = 0.02) -> Tensor:
+def label_loss(logits: Tensor, is_fake: Tensor, smoothing: float = 0.05) -> Tensor:
     """Cross-entropy of logits [N, 2] against labels int64 [N] (1 = fake), with label smoothing."""
     return F.cross_entropy(logits.float(), is_fake, label_smoothing=smoothing)
 

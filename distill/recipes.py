@@ -72,6 +72,8 @@ class Recipe:
     """Where the recipe's data stands if the user names none."""
     variants: int = 8
     """K: random variants of a clip; epoch e takes k = e mod K."""
+    twins: bool = True
+    """Train on a self-blended copy of every real clip as well, drawn anew in every variant."""
     slots: int = 2
     """Frames taken of each window in a batch of single frames."""
     teacher: TeacherRecipe
@@ -84,11 +86,11 @@ def _demo() -> Recipe:
         corpus=Path("data/demo"),
         variants=6,
         teacher=TeacherRecipe(
-            frames=Stage(steps=320, windows=16, learning_rate=1.5e-3, validate_every=80),
-            fusion=Stage(steps=150, windows=32, learning_rate=3e-4, validate_every=50),
+            frames=Stage(steps=240, windows=16, learning_rate=1.5e-3, validate_every=80),
+            fusion=Stage(steps=120, windows=32, learning_rate=3e-4, validate_every=40),
         ),
         student=StudentRecipe(
-            frames=Stage(steps=120, windows=16, learning_rate=5e-4, validate_every=60),
+            frames=Stage(steps=120, windows=16, learning_rate=5e-4, validate_every=40),
             fusion=Stage(steps=250, windows=32, learning_rate=1e-3, validate_every=50),
         ),
     )

@@ -132,21 +132,20 @@ class TeacherFrames(TrainingStage):
         return self.teacher
 
     def training_step(self, batch: Batch) -> Tensor:
-        """Cross-entropy of both heads. Depth sees one slot of each window: it is the smaller part of the evidence."""
-        frames, depth = batch.frames.flatten(0, 1), batch.depth[:, 0]
-        rgb = self.teacher.encode_rgb(pixels(frames))
-        is_fake = batch.is_fake.repeat_interleave(batch.frames.shape[1])
-        loss = label_loss(self.rgb_head(rgb), is_fake)
+        """Cross-entropy of both heads."""
+        rgb = self.teacher.encode_rgb(pixels(batch.frames.flatten(0, 1)))
+        loss = label_loss(self.rgb_head(rgb), batch.is_fake.repeat_interleave(batch.frames.shape[1]))
         valid = batch.depth_valid[:, 0] > 0
-        if valid.sum() > 1:
-            depth_logits = self.depth_head(self.teacher.encode_depth(pixels(depth[valid])))
+        # One slot of each window at every other step: depth holds the smaller part of the evidence.
+        if self.global_step % 2 == 0 and valid.sum() > 1:
+            depth_logits = self.depth_head(self.teacher.encode_depth(pixels(batch.depth[:, 0][valid])))
             loss = loss + 0.3 * label_loss(depth_logits, batch.is_fake[valid])
         self.log("loss", loss, prog_bar=True)
         return loss
 
     def validation_step(self, batch: Batch) -> None:
-        """Mean logits of the RGB head over a few frames of the window."""
-        self.record(_mean_over_slots(self.rgb_head, self.teacher.encode_rgb, batch), batch.is_fake)
+        """Logits of the RGB head."""
+        self.record(*_judged(self.rgb_head, self.teacher.encode_rgb, batch))
 
 
 class StudentFrames(TrainingStage):
@@ -183,8 +182,8 @@ class StudentFrames(TrainingStage):
         return _weighted(self, terms, self.losses)
 
     def validation_step(self, batch: Batch) -> None:
-        """Mean logits of the head over a few frames of the window."""
-        self.record(_mean_over_slots(self.head, lambda frames: self.student.encode(frames)[0], batch), batch.is_fake)
+        """Logits of the head."""
+        self.record(*_judged(self.head, lambda frames: self.student.encode(frames)[0], batch))
 
 
 class Fusion(TrainingStage):
@@ -263,12 +262,11 @@ def _weighted(stage: TrainingStage, terms: dict[str, Tensor], weights: LossWeigh
     return loss
 
 
-def _mean_over_slots(head: nn.Module, encode: Any, batch: Batch) -> Tensor:
-    count, slots = batch.face_valid.shape
-    logits = head(encode(pixels(batch.frames.flatten(0, 1)))).float().view(count, slots, 2)
-    valid = batch.face_valid.unsqueeze(2)
-    mean: Tensor = (logits * valid).sum(dim=1) / valid.sum(dim=1).clamp(min=1.0)
-    return mean
+def _judged(head: nn.Module, encode: Any, batch: Batch) -> tuple[Tensor, Tensor]:
+    """Logits [M, 2] of the batch's frames that show a face, and their labels [M]."""
+    shown = batch.face_valid.flatten() > 0
+    is_fake = batch.is_fake.repeat_interleave(batch.face_valid.shape[1])
+    return head(encode(pixels(batch.frames.flatten(0, 1)[shown]))), is_fake[shown]
 
 
 def validation_batches(data: ClipData, slots: int) -> list[Batch]:

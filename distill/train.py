@@ -61,9 +61,8 @@ def train(recipe: Recipe, store: ClipStore, folder: Path, *, device: Device = "a
     _refuse_empty(sides, store)
     depth_trained = any(sample.depth_valid for record in records for sample in record.samples)
     trainer = _Run(recipe, sides, folder, device)
-    teacher = trainer.teacher()
-    train_targets = targets_of(teacher, embed("teacher targets", teacher, sides["train"]))
-    student = trainer.student(teacher, train_targets, depth_trained=depth_trained)
+    teacher, embeddings = trainer.teacher()
+    student = trainer.student(teacher, targets_of(teacher, embeddings), depth_trained=depth_trained)
     _finish(recipe, store, records, sides, plain, folder, teacher, student, depth_trained=depth_trained)
 
 
@@ -75,7 +74,8 @@ class _Run:
         self._stages = folder / "stages"
         self._stages.mkdir(exist_ok=True)
 
-    def teacher(self) -> Teacher:
+    def teacher(self) -> tuple[Teacher, Embeddings]:
+        """The trained teacher, and what its trunks make of the training side."""
         told = self._recipe.teacher
         torch.manual_seed(self._recipe.seed)
         teacher = Teacher(told.model, pretrained=told.weights == "hub")
@@ -84,9 +84,10 @@ class _Run:
         val = embed("teacher on validation", teacher, self._sides["val"])
         fusion = Fusion(teacher.fusion, told.fusion, train=train, val=val)
         self._fit("teacher_fusion", fusion, *self._windows(train, val, told.fusion.windows))
-        return teacher
+        return teacher, train
 
     def student(self, teacher: Teacher, targets: Targets, *, depth_trained: bool) -> Student:
+        """The student that `teacher` taught."""
         told = self._recipe.student
         torch.manual_seed(self._recipe.seed + 1)
         student = Student(self._recipe.product.student, pretrained=told.weights == "hub")
@@ -221,7 +222,8 @@ def _clip_data(
         [record for record in records if record.split == split],
         min_coverage=recipe.product.decision.min_coverage,
     )
-    return ClipData(store, windows, recipe.product.preprocess, variants=variants, seed=recipe.seed)
+    twins = recipe.twins and variants > 0
+    return ClipData(store, windows, recipe.product.preprocess, variants=variants, seed=recipe.seed, twins=twins)
 
 
 def _refuse_empty(sides: dict[Split, ClipData], store: ClipStore) -> None:

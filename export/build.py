@@ -79,14 +79,15 @@ def _checked(source: Source, variant: Variant, path: Path, delegation: Delegatio
     comparison = compare(source, runtime)
     return Outcome(
         variant=variant,
-        problem=comparison.broken(variant) or _undelegated(variant, delegation),
+        problem=comparison.broken(variant) or undelegated(variant, delegation),
         parity=comparison.parity,
         accuracy=comparison.accuracy,
         delegation=delegation,
     )
 
 
-def _undelegated(variant: Variant, delegation: Delegation | None) -> str | None:
+def undelegated(variant: Variant, delegation: Delegation | None) -> str | None:
+    """The first method that leaves too many operators outside the delegate, in words; None where none does."""
     if delegation is None or variant.undelegated is None:
         return None
     for method in ("encode", "classify"):

@@ -37,6 +37,7 @@ def build(source: Source, precision: Precision, path: Path) -> None:
                 minimum_deployment_target=ct.target.iOS18,
                 compute_precision=ct.precision.FLOAT16,
                 skip_model_load=True,
+                pass_pipeline=_passes(ct),
             )
             if precision == "int8" and spec.name == "encode":
                 model = _with_8_bit_weights(model)
@@ -45,6 +46,16 @@ def build(source: Source, precision: Precision, path: Path) -> None:
             descriptor.add_function(single, src_function_name="main", target_function_name=spec.name)
         descriptor.default_function_name = "encode"
         ct.utils.save_multifunction(descriptor, str(path))
+
+
+def _passes(ct: Any) -> Any:
+    """The default ones without one that fails on a scalar added to a linear operator, as RMSNorm's epsilon is.
+
+    coremltools 9.0 asks for the last axis of a bias that has none. The biases of our linear layers are in them already.
+    """
+    passes = ct.PassPipeline.DEFAULT
+    passes.remove_passes({"common::fuse_linear_bias"})
+    return passes
 
 
 def _tensor_type(ct: Any, name: str, shape: tuple[int, ...]) -> Any:

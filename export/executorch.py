@@ -34,13 +34,13 @@ def build(source: Source, precision: Precision, path: Path) -> Delegation:
         partitioner={name: [XnnpackPartitioner()] for name in programs},
         compile_config=EdgeCompileConfig(_check_ir_validity=False),
     )
-    delegation = _delegation({name: lowered.exported_program(name).graph_module for name in programs})
+    delegation = delegation_of({name: lowered.exported_program(name).graph_module for name in programs})
     path.write_bytes(lowered.to_executorch().buffer)
     return delegation
 
 
-def _delegation(methods: dict[str, Any]) -> Delegation:
-    """Operators inside the delegates, and those left outside, by method."""
+def delegation_of(methods: dict[str, Any]) -> Delegation:
+    """Operators inside the delegates of lowered graph modules, and those left outside, by method."""
     delegated = 0
     outside: list[UndelegatedOp] = []
     for method, graph_module in methods.items():

@@ -1,5 +1,6 @@
 """The artefact folder: built aside and put in place whole, so that what stands there was checked."""
 
+import math
 import os
 import shutil
 import tempfile
@@ -135,6 +136,8 @@ def _rejected(outcome: Outcome) -> Rejected:
     assert outcome.problem is not None
     parity = outcome.parity
     figures = {} if parity is None else {"max_abs": parity.max_abs, "cosine": parity.cosine}
+    # JSON has no infinity; the reason says that an output was not finite.
+    figures = {name: value for name, value in figures.items() if math.isfinite(value)}
     return Rejected(
         target=outcome.variant.target,
         precision=outcome.variant.precision,

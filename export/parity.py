@@ -11,7 +11,7 @@ from core.metrics import auc
 from core.runtimes import Array, Runtime, as_float32
 from core.runtimes.torch import TorchRuntime
 from export.source import Source
-from export.targets import AGREEMENT, UNDECIDABLE, Variant
+from export.targets import AGREEMENT, CLASSIFY_ERROR, UNDECIDABLE, Variant
 
 RUN_CROPS = 16
 MASK_WINDOWS = 12
@@ -25,6 +25,8 @@ class Comparison:
     accuracy: Accuracy | None
     worst_relative: float
     """Largest absolute error of an output over max(1, largest absolute value of its reference)."""
+    classify_error: float
+    """The same over the logits of the reference's own embeddings, under every kind of mask."""
     probability_difference: float
     """Largest over the validation windows; 0 without any."""
 
@@ -37,6 +39,8 @@ class Comparison:
             return f"cosine {parity.cosine:.5f} of an embedding is below {variant.least_cosine}"
         if variant.most_error is not None and self.worst_relative > variant.most_error:
             return f"relative error {self.worst_relative:.2g} is above {variant.most_error:g}"
+        if self.classify_error > CLASSIFY_ERROR:
+            return f"relative error {self.classify_error:.2g} of the logits is above {CLASSIFY_ERROR:g}"
         if parity.agreement is None:
             return None
         if self.probability_difference > variant.probability_difference:
@@ -51,12 +55,12 @@ def compare(source: Source, candidate: Runtime) -> Comparison:
     """Run `candidate` beside torch on crops, odd pictures, every kind of mask, and the validation windows."""
     reference = TorchRuntime(source.student)
     frames, masks = _frames(source), _masks()
-    worst = _Worst()
+    encode, classify = _Worst(), _Worst()
     embeddings = []
     for frame in frames:
         wanted, got = reference.run("encode", frame), candidate.run("encode", frame)
-        worst.see(wanted, got)
-        worst.see_cosine(wanted[:2], got[:2])
+        encode.see(wanted, got)
+        encode.see_cosine(wanted[:2], got[:2])
         embeddings.append(wanted[:2])
     for window, (face_valid, depth_valid) in enumerate(masks):
         rows = [embeddings[(window + slot) % len(embeddings)] for slot in range(WINDOW)]
@@ -66,13 +70,13 @@ def compare(source: Source, candidate: Runtime) -> Comparison:
             face_valid,
             depth_valid,
         )
-        worst.see(reference.run("classify", *inputs), candidate.run("classify", *inputs))
+        classify.see(reference.run("classify", *inputs), candidate.run("classify", *inputs))
     wanted_logits, got_logits = _window_logits(source, reference), _window_logits(source, candidate)
     agreement, difference = _agreement(source.decision, wanted_logits, got_logits)
     parity = Parity(
         cases=len(frames) + len(masks) + len(source.windows),
-        max_abs=worst.absolute,
-        cosine=worst.cosine,
+        max_abs=max(encode.absolute, classify.absolute),
+        cosine=encode.cosine,
         agreement=agreement,
     )
     accuracy = None
@@ -81,7 +85,11 @@ def compare(source: Source, candidate: Runtime) -> Comparison:
         scores = [source.decision.probability([logits]) for logits in got_logits]
         accuracy = Accuracy(auc=auc(list(zip(labels, scores, strict=True))), agreement=agreement)
     return Comparison(
-        parity=parity, accuracy=accuracy, worst_relative=worst.relative, probability_difference=difference
+        parity=parity,
+        accuracy=accuracy,
+        worst_relative=max(encode.relative, classify.relative),
+        classify_error=classify.relative,
+        probability_difference=difference,
     )
 
 

@@ -80,6 +80,9 @@ VARIANTS = (
     ),
 )
 
+CLASSIFY_ERROR = 1e-3
+"""Largest relative error of the logits of given embeddings: `classify` is float32 wherever it can be compared."""
+
 AGREEMENT = 0.99
 """Least share of equal verdicts among windows further than UNDECIDABLE from the threshold."""
 

@@ -213,7 +213,7 @@ def test_a_complete_corpus_with_the_same_settings_is_reused_untouched(tmp_path: 
 
     assert progress == [(n, 12) for n in range(1, 13)]
     assert {path: path.stat().st_mtime_ns for path in folder.rglob("*")} == before
-    with pytest.raises(InputError, match=r"corpus: a demo corpus with other settings; give another folder"):
+    with pytest.raises(InputError, match=r"corpus: a demo corpus of other settings or version; give another"):
         make_demo_corpus(folder, settings=DemoSettings(seed=7))
     next(folder.glob("real/*.mp4")).unlink()
     with pytest.raises(InputError, match=r"a demo corpus that lacks real/id.*mp4; delete the folder"):

@@ -144,24 +144,25 @@ def test_a_swap_shows_the_donor_where_its_box_says_the_face_is() -> None:
     assert abs(row - BOX.center[1]) < 5
 
 
-def dome(height: float, radius: float, base: float) -> DepthImage:
+def dome(height: float, radius: float, base: float, right: float = 0) -> DepthImage:
+    """A bump in the middle of the face, or `right` px to its right."""
     y, x = np.mgrid[0:SIDE, 0:SIDE]
-    distance = ((x - BOX.center[0]) ** 2 + (y - BOX.center[1]) ** 2) / radius**2
-    return np.rint(base + height * np.exp(-distance)).astype(np.uint16)
+    distance = ((x - BOX.center[0] - right) ** 2 + (y - BOX.center[1]) ** 2) / radius**2
+    return np.asarray(np.rint(base + height * np.exp(-distance)), dtype=np.uint16)
 
 
 def test_depth_of_a_swap_is_the_shown_face_set_onto_the_head() -> None:
-    head, nose = dome(6000, 30, 30000), dome(9000, 12, 20000)
+    head, nose = dome(6000, 30, 30000), dome(9000, 12, 20000, right=6)
     forgery = swapped_clip([picture(0)], [BOX], [picture(1)], [BOX], np.random.default_rng(0))
 
     (depth,) = forged_depth([head], [nose], forgery)
 
     mask = forgery.masks[0]
-    inside, seam = mask > 0.9, (mask > 0) & (mask < 0.3)
+    # The nearest point is the donor's nose, and at the outline the head goes on without a step.
+    assert abs(np.argmax(depth.max(axis=0)) - (BOX.center[0] + 6)) <= 2
     assert (depth[mask == 0] == head[mask == 0]).all()
-    assert np.corrcoef(depth[inside], nose[inside])[0, 1] > 0.95
-    assert np.corrcoef(depth[inside], head[inside])[0, 1] < 0.95
-    assert np.abs(depth[seam].astype(float) - head[seam]).mean() < 0.1 * np.ptp(head[inside])
+    seam = (mask > 0) & (mask < 0.3)
+    assert np.abs(depth[seam].astype(float) - head[seam]).mean() < 0.03 * np.ptp(head[mask > 0.9])
 
 
 def test_depth_without_a_box_stays_as_it_is() -> None:

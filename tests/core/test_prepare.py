@@ -1,0 +1,393 @@
+"""From videos to a store: what is kept, what is reused, what survives an interruption, and what is refused."""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import lmdb
+import numpy as np
+import pytest
+
+from core.corpus import Corpus, Entry, VideoLabel
+from core.decision import WINDOW
+from core.depth import depth_file
+from core.errors import InputError, WorkError
+from core.prepare import FAILURES, PrepareSettings, Summary, prepare
+from core.preprocess import Box, DepthImage, Square, cut, square_around
+from core.store import ClipStore, VideoRecord
+from core.video import encode_video, sampled_frames
+
+SETTINGS = PrepareSettings()
+SIZE = (224, 256)
+"""Height and width of the talking heads."""
+
+
+@pytest.fixture(scope="module")
+def folder(talking_head: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A head with depth (but of frame 5), one without, one that is away for six frames, and a bare wall."""
+    corpus = tmp_path_factory.mktemp("prepare") / "corpus"
+    talking_head(corpus / "real/anna_1.mp4", frames=12, seed=1)
+    talking_head(corpus / "real/bert_1.mp4", frames=24, seed=2)
+    talking_head(corpus / "fake/anna_2.mp4", frames=12, seed=3, without=range(3, 9))
+    talking_head(corpus / "fake/wall_1.mp4", frames=6, seed=4, without=range(6))
+    write_depth(corpus / "real/anna_1.mp4", [index for index in range(12) if index != 5])
+    return corpus
+
+
+def depth_of(index: int, size: tuple[int, int] = SIZE) -> DepthImage:
+    """uint16 [H, W] that tells its frame and, of each pixel, where it is; never 0."""
+    return (1 + 100 * index + np.arange(size[0] * size[1])).reshape(size).astype(np.uint16)
+
+
+def write_depth(video: Path, indices: list[int], size: tuple[int, int] = SIZE) -> None:
+    depth_file(video, 0).parent.mkdir()
+    for index in indices:
+        assert cv2.imwrite(str(depth_file(video, index)), depth_of(index, size))
+
+
+def corpus_of(folder: Path) -> Corpus:
+    """Every video of `folder`, in train."""
+    entries = tuple(
+        Entry(
+            path=path.relative_to(folder).as_posix(),
+            label=label_of(path),
+            identity=path.stem.split("_")[0],
+            method="original" if label_of(path) == "real" else "unknown",
+            split="train",
+        )
+        for path in sorted(folder.glob("*/*.mp4"))
+    )
+    return Corpus(folder=folder, entries=entries, identities_from="the file names")
+
+
+def only(folder: Path, *paths: str) -> Corpus:
+    corpus = corpus_of(folder)
+    entries = tuple(entry for entry in corpus.entries if entry.path in paths)
+    return Corpus(folder=folder, entries=entries, identities_from=corpus.identities_from)
+
+
+def label_of(path: Path) -> VideoLabel:
+    return "real" if path.parent.name == "real" else "fake"
+
+
+@pytest.fixture(scope="module")
+def prepared(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The store of `folder`, made by one process."""
+    store = tmp_path_factory.mktemp("stores") / "whole"
+    prepare(corpus_of(folder), store, SETTINGS, workers=1)
+    return store
+
+
+def raw(store: Path) -> dict[bytes, bytes]:
+    """Every key and value of a store, read by LMDB alone."""
+    with lmdb.open(str(store), readonly=True, lock=False) as environment, environment.begin() as transaction:
+        return {bytes(key): bytes(value) for key, value in transaction.cursor()}
+
+
+def records(store: Path) -> dict[str, VideoRecord]:
+    with ClipStore.read(store) as opened:
+        return {record.path: record for record in opened.records()}
+
+
+def faces(record: VideoRecord) -> list[bool]:
+    return [sample.box is not None for sample in record.samples]
+
+
+# What is stored
+
+
+def test_a_record_says_what_the_corpus_and_the_video_say(prepared: Path) -> None:
+    found = records(prepared)
+
+    assert sorted(found) == ["fake/anna_2.mp4", "fake/wall_1.mp4", "real/anna_1.mp4", "real/bert_1.mp4"]
+    anna = found["real/anna_1.mp4"]
+    assert (anna.label, anna.identity, anna.method, anna.split) == ("real", "anna", "original", "train")
+    assert [sample.time_ms for sample in anna.samples] == pytest.approx([100.0 * index for index in range(12)])
+    assert faces(anna) == [True] * 12
+    assert anna.windows == ((0, 12),)
+    assert found["real/bert_1.mp4"].windows == ((0, 20), (4, 24))
+
+
+def test_a_face_that_is_away_leaves_its_samples_invalid(prepared: Path) -> None:
+    valid = faces(records(prepared)["fake/anna_2.mp4"])
+    assert len(valid) == 12
+    assert valid[:3] == [True] * 3
+    assert not any(valid[4:9])
+    assert valid[-1]
+
+
+def test_a_video_without_a_face_is_kept_without_crops(prepared: Path) -> None:
+    wall = records(prepared)["fake/wall_1.mp4"]
+    assert faces(wall) == [False] * 6
+    assert wall.depth_range is None
+    assert not [key for key in raw(prepared) if key.startswith((b"crop/", b"depth/")) and wall.key.encode() in key]
+
+
+@pytest.mark.parametrize("index", [0, 7, 11])
+def test_crops_are_lossless_cuts_of_the_decoded_frame_and_its_depth(prepared: Path, folder: Path, index: int) -> None:
+    record = records(prepared)["real/anna_1.mp4"]
+    frames = [frame.image for frame in sampled_frames(folder / record.path, SETTINGS.frame_rate)]
+
+    with ClipStore.read(prepared) as store:
+        (crop, box), depth = store.crop(record, index), store.depth(record, index)
+
+    # Any pixel of the depth that is not padding tells where in the frame the crop was cut.
+    row, column = (int(places[0]) for places in np.nonzero(depth))
+    frame_row, frame_column = divmod(int(depth[row, column]) - int(depth_of(index)[0, 0]), SIZE[1])
+    square = Square(x0=frame_column - column, y0=frame_row - row, side=crop.shape[0])
+    np.testing.assert_array_equal(crop, cut(frames[index], square, 0))
+    np.testing.assert_array_equal(depth, cut(depth_of(index), square, 0))
+    assert square_around(box, SETTINGS.crop_margin) == Square(x0=0, y0=0, side=square.side)
+
+
+def test_a_missing_depth_file_is_invalid_depth_and_no_failure(prepared: Path) -> None:
+    found = records(prepared)
+    assert [sample.depth_valid for sample in found["real/anna_1.mp4"].samples] == [n != 5 for n in range(12)]
+    assert not any(sample.depth_valid for sample in found["real/bert_1.mp4"].samples)
+    assert not (prepared / FAILURES).exists()
+
+
+def test_depth_is_left_alone_where_it_is_not_asked_for(folder: Path, tmp_path: Path) -> None:
+    corpus = only(folder, "real/anna_1.mp4")
+    summary = prepare(corpus, tmp_path / "store", PrepareSettings(depth="none"), workers=1)
+    assert summary.without_depth == 1
+    assert not any(sample.depth_valid for sample in records(tmp_path / "store")["real/anna_1.mp4"].samples)
+
+
+def test_a_long_video_keeps_evenly_spaced_windows_and_only_their_crops(folder: Path, tmp_path: Path) -> None:
+    settings = PrepareSettings(frame_rate=10, hop=1, max_windows=2)
+    prepare(only(folder, "real/bert_1.mp4"), tmp_path / "store", settings, workers=1)
+
+    record = records(tmp_path / "store")["real/bert_1.mp4"]
+
+    assert record.windows == ((0, WINDOW), (4, 24))
+    assert len(record.samples) == 24
+
+
+# Going on
+
+
+def test_a_second_run_reuses_everything(folder: Path, prepared: Path) -> None:
+    before, steps = raw(prepared), list[tuple[int, int]]()
+
+    summary = prepare(
+        corpus_of(folder), prepared, SETTINGS, workers=1, on_progress=lambda done, of: steps.append((done, of))
+    )
+
+    assert (summary.prepared, summary.reused, summary.failures) == (0, 4, {})
+    assert (summary.without_face, summary.without_depth) == (1, 3)
+    assert steps == []
+    assert raw(prepared) == before
+    assert summary.text(prepared) == (
+        f"{prepared}: 0 prepared, 4 reused, 0 failed; 1 without a face, 3 without depth; identities from the file names"
+    )
+
+
+def test_an_interrupted_run_goes_on_and_ends_as_if_it_had_not_been(
+    folder: Path, prepared: Path, tmp_path: Path
+) -> None:
+    def interrupt(done: int, of: int) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        prepare(corpus_of(folder), tmp_path / "store", SETTINGS, workers=1, on_progress=interrupt)
+    half = raw(tmp_path / "store")
+    with ClipStore.read(tmp_path / "store") as store, pytest.raises(InputError, match="was not finished"):
+        _ = store.fingerprint
+    steps: list[tuple[int, int]] = []
+    summary = prepare(
+        corpus_of(folder),
+        tmp_path / "store",
+        SETTINGS,
+        workers=1,
+        on_progress=lambda done, of: steps.append((done, of)),
+    )
+
+    assert sum(key.startswith(b"record/") for key in half) == 1
+    assert (summary.prepared, summary.reused) == (3, 1)
+    assert steps == [(2, 4), (3, 4), (4, 4)]
+    assert raw(tmp_path / "store") == raw(prepared)
+
+
+def test_two_workers_store_what_one_does(folder: Path, prepared: Path, tmp_path: Path) -> None:
+    prepare(corpus_of(folder), tmp_path / "store", SETTINGS, workers=2)
+    assert raw(tmp_path / "store") == raw(prepared)
+
+
+def test_only_a_changed_video_is_prepared_again_and_its_old_pictures_are_dropped(
+    folder: Path, prepared: Path, tmp_path: Path, talking_head: Callable[..., Path]
+) -> None:
+    shutil.copytree(folder, tmp_path / "corpus")
+    shutil.copytree(prepared, tmp_path / "store")
+    old = records(prepared)["real/bert_1.mp4"]
+    talking_head(tmp_path / "corpus/real/bert_1.mp4", frames=6, seed=5)
+
+    summary = prepare(corpus_of(tmp_path / "corpus"), tmp_path / "store", SETTINGS, workers=1)
+
+    assert (summary.prepared, summary.reused) == (1, 3)
+    new = records(tmp_path / "store")["real/bert_1.mp4"]
+    assert new.key != old.key
+    assert len(new.samples) == 6
+    assert not [key for key in raw(tmp_path / "store") if old.key.encode() in key]
+    assert raw(tmp_path / "store")[b"complete"] != raw(prepared)[b"complete"]
+
+
+def test_changed_depth_is_a_changed_video(folder: Path, prepared: Path, tmp_path: Path) -> None:
+    shutil.copytree(folder, tmp_path / "corpus")
+    shutil.copytree(prepared, tmp_path / "store")
+    depth_file(tmp_path / "corpus/real/anna_1.mp4", 7).unlink()
+
+    summary = prepare(corpus_of(tmp_path / "corpus"), tmp_path / "store", SETTINGS, workers=1)
+
+    assert (summary.prepared, summary.reused) == (1, 3)
+    samples = records(tmp_path / "store")["real/anna_1.mp4"].samples
+    assert [index for index, sample in enumerate(samples) if not sample.depth_valid] == [5, 7]
+
+
+def test_other_settings_are_refused_by_name(folder: Path, prepared: Path) -> None:
+    before = raw(prepared)
+    with pytest.raises(InputError, match=r"begun with other settings \(hop, seed\); give another --store, or remove"):
+        prepare(corpus_of(folder), prepared, PrepareSettings(hop=5, seed=1), workers=1)
+    assert raw(prepared) == before
+
+
+def test_the_store_of_another_corpus_is_refused(folder: Path, prepared: Path) -> None:
+    before = raw(prepared)
+    with pytest.raises(InputError, match=r"holds fake/anna_2.mp4, which is not in .*; give another --store"):
+        prepare(only(folder, "real/anna_1.mp4"), prepared, SETTINGS, workers=1)
+    assert raw(prepared) == before
+
+
+# Failing
+
+
+def faulty_corpus(folder: Path, target: Path) -> Path:
+    """One good video and four that cannot be prepared, each in its own way."""
+    for label in ("real", "fake"):
+        (target / label).mkdir(parents=True)
+    shutil.copy(folder / "real/bert_1.mp4", target / "real/good_1.mp4")
+    (target / "real/text_1.mp4").write_text("not a video")
+    (target / "fake/nothing_1.mp4").write_bytes(b"")
+    shutil.copy(folder / "real/anna_1.mp4", target / "real/small_1.mp4")
+    write_depth(target / "real/small_1.mp4", [0], size=(112, 128))
+    shutil.copy(folder / "real/anna_1.mp4", target / "real/bytes_1.mp4")
+    write_depth(target / "real/bytes_1.mp4", [])
+    assert cv2.imwrite(str(depth_file(target / "real/bytes_1.mp4", 0)), np.zeros(SIZE, np.uint8))
+    return target
+
+
+def test_a_video_that_fails_is_listed_with_its_reason_and_the_rest_goes_on(folder: Path, tmp_path: Path) -> None:
+    corpus = corpus_of(faulty_corpus(folder, tmp_path / "corpus"))
+
+    summary = prepare(corpus, tmp_path / "store", SETTINGS, workers=1)
+
+    assert (summary.prepared, summary.reused) == (1, 0)
+    assert sorted(records(tmp_path / "store")) == ["real/good_1.mp4"]
+    reasons = json.loads((tmp_path / "store" / FAILURES).read_text())
+    assert reasons == summary.failures
+    assert {path: bool(reason) for path, reason in reasons.items()} == dict.fromkeys(
+        ("fake/nothing_1.mp4", "real/bytes_1.mp4", "real/small_1.mp4", "real/text_1.mp4"), True
+    )
+    assert "text_1.mp4: not a readable video" in reasons["real/text_1.mp4"]
+    assert "nothing_1.mp4: not a readable video" in reasons["fake/nothing_1.mp4"]
+    assert "its depth is 128x112, its frames 256x224; write depth at the frames' size" in reasons["real/small_1.mp4"]
+    assert "000000.png: not a 16-bit grey PNG" in reasons["real/bytes_1.mp4"]
+    assert [line for line in summary.text(tmp_path).splitlines() if line.startswith("failed: ")] == [
+        f"failed: {reason}" for reason in summary.failures.values()
+    ]
+
+
+def test_a_mended_video_is_prepared_by_the_next_run_and_its_failure_forgotten(folder: Path, tmp_path: Path) -> None:
+    shutil.copytree(folder / "real", tmp_path / "corpus/real")
+    (tmp_path / "corpus/real/bert_1.mp4").write_text("not a video")
+    prepare(corpus_of(tmp_path / "corpus"), tmp_path / "store", SETTINGS, workers=1)
+    shutil.copy(folder / "real/bert_1.mp4", tmp_path / "corpus/real/bert_1.mp4")
+
+    summary = prepare(corpus_of(tmp_path / "corpus"), tmp_path / "store", SETTINGS, workers=1)
+
+    assert (summary.prepared, summary.reused, summary.failures) == (1, 1, {})
+    assert not (tmp_path / "store" / FAILURES).exists()
+
+
+def test_a_video_without_a_frame_fails_by_name(folder: Path, tmp_path: Path) -> None:
+    shutil.copytree(folder / "real", tmp_path / "corpus/real")
+    video = tmp_path / "corpus/real/cut_1.mp4"
+    encode_video(video, [np.zeros((64, 64, 3), np.uint8)], fps=10)
+    # The index is kept, the pictures are not.
+    data = video.read_bytes()
+    start = data.index(b"mdat") + 4
+    end = data.index(b"moov") - 4
+    video.write_bytes(data[:start] + bytes(end - start) + data[end:])
+
+    corpus = only(tmp_path / "corpus", "real/cut_1.mp4", "real/anna_1.mp4")
+    summary = prepare(corpus, tmp_path / "store", SETTINGS, workers=1)
+
+    assert list(summary.failures) == ["real/cut_1.mp4"]
+    assert "cut_1.mp4: no frame in it could be decoded" in summary.failures["real/cut_1.mp4"]
+
+
+def test_where_no_video_can_be_prepared_the_work_fails(tmp_path: Path) -> None:
+    (tmp_path / "corpus/real").mkdir(parents=True)
+    (tmp_path / "corpus/real/text_1.mp4").write_text("not a video")
+    with pytest.raises(WorkError, match=r"none of its 1 videos could be prepared; see .*failures.json"):
+        prepare(corpus_of(tmp_path / "corpus"), tmp_path / "store", SETTINGS, workers=1)
+    with ClipStore.read(tmp_path / "store") as store, pytest.raises(InputError, match="was not finished"):
+        _ = store.fingerprint
+
+
+# Forgeries
+
+
+@pytest.fixture(scope="module")
+def forged(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Summary]:
+    """The store of the real videos, one unreadable, with self-blends."""
+    base = tmp_path_factory.mktemp("forged")
+    shutil.copytree(folder / "real", base / "corpus/real")
+    (base / "corpus/real/text_1.mp4").write_text("not a video")
+    settings = PrepareSettings(forgeries=("self_blend",))
+    return base / "store", prepare(corpus_of(base / "corpus"), base / "store", settings, workers=1)
+
+
+def test_every_real_video_gets_a_self_blended_fake_of_the_same_person(forged: tuple[Path, Summary]) -> None:
+    with ClipStore.read(forged[0]) as store:
+        found = [(record.path, record.label, record.method, record.identity) for record in store.records()]
+    assert found == [
+        ("real/anna_1.mp4", "real", "original", "anna"),
+        ("real/anna_1.mp4", "fake", "self_blend", "anna"),
+        ("real/bert_1.mp4", "real", "original", "bert"),
+        ("real/bert_1.mp4", "fake", "self_blend", "bert"),
+    ]
+
+
+def test_a_video_that_fails_with_its_forgery_is_one_failure_and_nothing_prepared(forged: tuple[Path, Summary]) -> None:
+    summary = forged[1]
+    assert list(summary.failures) == ["real/text_1.mp4"]
+    assert summary.prepared == 4
+
+
+def test_a_forgery_changes_pixels_inside_the_face_area_only(forged: tuple[Path, Summary]) -> None:
+    with ClipStore.read(forged[0]) as store:
+        original, fake = (record for record in store.records() if record.path == "real/bert_1.mp4")
+        assert faces(original) == faces(fake)
+        for index in (0, 11, 23):
+            (before, box), (after, forged_box) = store.crop(original, index), store.crop(fake, index)
+            side = before.shape[0]
+            assert box == forged_box
+            changed = (after[:side, :side] != before).any(axis=2)
+            rows, columns = np.nonzero(changed)
+            assert changed[middle_of(box)].mean() > 0.3
+            x, y = box.center
+            assert np.abs(columns + 0.5 - x).max() <= 0.85 * box.w
+            assert np.abs(rows + 0.5 - y).max() <= 0.85 * box.h
+            assert not after[side:].any()
+            assert not after[:, side:].any()
+
+
+def middle_of(box: Box) -> tuple[slice, slice]:
+    """The middle half of the box, either way."""
+    return (
+        slice(round(box.y + box.h / 4), round(box.y + 3 * box.h / 4)),
+        slice(round(box.x + box.w / 4), round(box.x + 3 * box.w / 4)),
+    )

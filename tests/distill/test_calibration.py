@@ -1,0 +1,76 @@
+"""Temperature and threshold, on scores whose right answer is known."""
+
+import numpy as np
+import pytest
+
+from core.decision import Decision
+from core.metrics import ScoredWindow
+from distill.calibration import TEMPERATURES, calibrated
+
+
+def window(video: str, margin: float, *, is_fake: bool) -> ScoredWindow:
+    """A video with one window whose fake logit is `margin` above its real one."""
+    return ScoredWindow(video=video, is_fake=is_fake, logits=(0.0, margin), frame_logits=())
+
+
+def simulated(videos: int, overconfidence: float) -> list[ScoredWindow]:
+    """Videos that are fake with probability sigmoid(m), scored with the margin `overconfidence` times m."""
+    generator = np.random.default_rng(0)
+    margins = generator.normal(0, 2, videos)
+    fakes = generator.random(videos) < 1 / (1 + np.exp(-margins))
+    return [
+        window(str(place), overconfidence * margin, is_fake=bool(fake))
+        for place, (margin, fake) in enumerate(zip(margins.tolist(), fakes, strict=True))
+    ]
+
+
+@pytest.mark.parametrize("overconfidence", [0.5, 1.0, 2.5])
+def test_the_temperature_undoes_a_known_overconfidence(overconfidence: float) -> None:
+    decision = calibrated(simulated(2000, overconfidence), Decision())
+
+    assert decision.temperature == pytest.approx(overconfidence, rel=0.1)
+
+
+def test_the_temperature_stays_within_its_bounds() -> None:
+    right = [window("a", -1.0, is_fake=False), window("b", 1.0, is_fake=True)]
+    wrong = [window("a", 1.0, is_fake=False), window("b", -1.0, is_fake=True)]
+
+    assert calibrated(right, Decision()).temperature == TEMPERATURES[0] == 0.25
+    assert calibrated(wrong, Decision()).temperature == TEMPERATURES[-1] == pytest.approx(4.0, rel=0.02)
+
+
+def test_the_threshold_at_equal_error_separates_the_classes() -> None:
+    # All margins are positive: at 0.5 every video would be called fake.
+    reals = [window(f"real{place}", 2.0 + 0.1 * place, is_fake=False) for place in range(5)]
+    fakes = [window(f"fake{place}", 4.0 + 0.1 * place, is_fake=True) for place in range(5)]
+
+    decision = calibrated(reals + fakes, Decision())
+
+    assert [decision.label(decision.probability([row.logits])) for row in reals] == ["real"] * 5
+    assert [decision.label(decision.probability([row.logits])) for row in fakes] == ["fake"] * 5
+
+
+def test_a_video_counts_once_however_many_windows_it_has() -> None:
+    # Its windows' mean margin of 1 is one right answer beside the wrong one: as sure as unsure.
+    right = [window("long", margin, is_fake=True) for margin in (0.0, 1.0, 2.0)]
+    others = [window("real", -1.0, is_fake=False), window("wrong", 1.0, is_fake=False)]
+    short = [window("long", 1.0, is_fake=True)]
+
+    assert calibrated(right + others, Decision()) == calibrated(short + others, Decision())
+
+
+@pytest.mark.parametrize("is_fake", [False, True])
+def test_validation_of_one_class_changes_nothing(is_fake: bool) -> None:
+    decision = Decision(temperature=1.5, threshold=0.4)
+
+    assert calibrated([window("a", 3.0, is_fake=is_fake)], decision) == decision
+
+
+def test_only_temperature_and_threshold_are_fitted() -> None:
+    before = Decision(frame_rate=7.0, hop=5, min_coverage=0.3)
+
+    after = calibrated(simulated(50, 1.0), before)
+
+    assert after.model_dump(exclude={"temperature", "threshold"}) == before.model_dump(
+        exclude={"temperature", "threshold"}
+    )

@@ -1,7 +1,6 @@
 """`python -m core`: make the demo corpus, prepare a corpus, judge videos."""
 
 import json
-import logging
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -83,43 +82,44 @@ class Detect:
         if not self.videos:
             raise InputError("no video given; type `python -m core detect VIDEO`")
         manifest = open_artifacts(self.artifact)
-        detections = _detections(self, manifest)
-        threshold = manifest.decision.threshold
+        if not manifest.trained and not self.allow_untrained:
+            raise InputError(
+                f"{self.artifact}: an untrained program, its answers mean nothing; "
+                "train one with `python -m distill`, or add --allow-untrained to run it all the same"
+            )
+        detections, refused = _detections(self, manifest)
         if self.json:
             print(json.dumps([_document(detection, manifest) for detection in detections], indent=2))
-        else:
-            Console().print(_table(detections, threshold))
-        return 0
+        elif detections:
+            Console().print(_table(detections, manifest.decision.threshold))
+        for error in refused:
+            say(f"error: {error}")
+        return 2 if refused else 0
 
 
-def _detections(command: Detect, manifest: Manifest) -> list[Detection]:
+def _detections(command: Detect, manifest: Manifest) -> tuple[list[Detection], list[InputError]]:
+    """A verdict on every video that can be read, and what is wrong with each of the others."""
     from core.detector import detect_video
     from core.runtimes import open_runtime, preferred_artifact
 
-    if not manifest.trained and not command.allow_untrained:
-        raise InputError(
-            f"{command.artifact}: an untrained program, its answers mean nothing; "
-            "train one with `python -m distill`, or add --allow-untrained to run it all the same"
-        )
-    for video in command.videos:
-        if not video.is_file():
-            raise InputError(f"{video}: no such file; give the path of a video")
-    logging.getLogger().setLevel(logging.ERROR)
     runtime = open_runtime(command.artifact, preferred_artifact(manifest))
-    detections = []
+    detections, refused = [], []
     with progress("detect") as report:
         for done, video in enumerate(command.videos, start=1):
-            detections.append(
-                detect_video(
+            try:
+                detection = detect_video(
                     video,
                     runtime,
                     spec=manifest.preprocess,
                     decision=manifest.decision,
                     depth_trained=manifest.depth_trained,
                 )
-            )
+            except InputError as error:
+                refused.append(error)
+            else:
+                detections.append(detection)
             report(done, len(command.videos))
-    return detections
+    return detections, refused
 
 
 def _document(detection: Detection, manifest: Manifest) -> dict[str, Any]:

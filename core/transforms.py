@@ -45,10 +45,15 @@ class Variant:
         return torch.flip(maps, dims=(-1,)) if self.flip else maps
 
 
+def seeded_generator(*parts: object) -> np.random.Generator:
+    """A generator of its own for everything that `parts` tell apart, on every machine the same."""
+    digest = hashlib.sha256("/".join(map(str, parts)).encode()).digest()
+    return np.random.default_rng(int.from_bytes(digest[:8], "little"))
+
+
 def draw_variant(clip: str, k: int, *, seed: int) -> Variant:
     """The k-th variant of the clip with that key; always the same for the same arguments."""
-    digest = hashlib.sha256(f"{seed}/{clip}/{k}".encode()).digest()
-    generator = np.random.default_rng(int.from_bytes(digest[:8], "little"))
+    generator = seeded_generator("variant", seed, clip, k)
     return Variant(
         flip=bool(generator.random() < 0.5),
         box_scale=float(generator.uniform(0.9, 1.1)),

@@ -12,7 +12,7 @@ from core.clips import ClipWindow, Slots, read_slots, self_blended_twins
 from core.decision import WINDOW
 from core.preprocess import PreprocessSpec
 from core.store import ClipStore
-from core.transforms import Variant, draw_variant
+from core.transforms import Variant, draw_variant, seeded_generator
 
 CACHE_BYTES = 4 << 30
 """Preprocessed slots kept in memory; a corpus that needs more is read from the store again."""
@@ -109,7 +109,7 @@ class ClipData:
                 self._kept[key] = row
             return row
         # A forgery is drawn for the whole window at once.
-        forging = np.random.default_rng([self._seed, int(window.record.key[:8], 16), window.start, k])
+        forging = seeded_generator("forging", self._seed, window.record.key, window.start, k)
         rows = read_slots(self._store, window, range(WINDOW), self._spec, variant, forging)
         single = [rows.one(place) for place in range(WINDOW)]
         if len(self._kept) < self._room:

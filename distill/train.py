@@ -52,13 +52,13 @@ def train(recipe: Recipe, store: ClipStore, folder: Path, *, device: Device = "a
     A finished run is left as it is. A folder of anything else (another recipe, other data, other files) is refused
     with InputError: nothing is ever overwritten.
     """
-    if _claim(folder, recipe, store) == "finished":
-        say(f"{folder}: finished already, nothing to do; give another --run to train anew")
-        return
     records = store.records()
     sides = {split: _side(recipe, store, records, split) for split in SPLITS}
     plain = _clip_data(recipe, store, records, "train", variants=0)
     _refuse_empty(sides, store)
+    if _claim(folder, recipe, store) == "finished":
+        say(f"{folder}: finished already, nothing to do; give another --run to train anew")
+        return
     depth_trained = any(sample.depth_valid for record in records for sample in record.samples)
     trainer = _Run(recipe, sides, folder, device)
     teacher, embeddings = trainer.teacher()

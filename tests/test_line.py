@@ -34,7 +34,11 @@ from core.video import encode_video, sampled_frames
 from export.commands import Export
 from tests.line import VIDEOS, Line, detected, distil
 
-pytestmark = pytest.mark.xdist_group("line")
+pytestmark = [
+    pytest.mark.xdist_group("line"),
+    # ExecuTorch's import of its own operator table.
+    pytest.mark.filterwarnings("ignore:(open|read)_text is deprecated:DeprecationWarning"),
+]
 
 METRIC_NAMES = {
     *("auc", "frame_auc", "window_auc", "ap", "eer", "accuracy", "ece", "log_loss"),

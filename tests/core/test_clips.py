@@ -9,7 +9,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.clips import ClipWindow, read_slots, windows_of
+from core.clips import ClipWindow, read_slots, self_blended_twins, windows_of
 from core.decision import WINDOW
 from core.preprocess import Box, DepthImage, Image, PreprocessSpec, preprocess
 from core.store import ClipStore, Sample, VideoRecord, encode_png
@@ -219,3 +219,32 @@ def test_the_variant_without_draws_changes_nothing() -> None:
     variant = Variant()
     assert torch.equal(variant.mirrored(variant.coloured(frames)), frames)
     assert variant.moved(BOX) == BOX
+
+
+# Forged twins
+
+
+def test_a_twin_differs_from_its_window_on_the_face_alone_and_keeps_its_depth(
+    store: ClipStore, short: VideoRecord
+) -> None:
+    window = ClipWindow(record=short, start=0, end=5)
+    wide = PreprocessSpec(size=96, margin=2.0)
+    (twin,) = self_blended_twins([window])
+
+    real = read_slots(store, window, range(WINDOW), wide, Variant())
+    fake = read_slots(store, twin, range(WINDOW), wide, Variant(), np.random.default_rng(0))
+
+    assert (window.is_fake, twin.is_fake) == (False, True)
+    torch.testing.assert_close(fake.depth, real.depth)
+    torch.testing.assert_close(fake.face_valid, real.face_valid)
+    changed = (fake.frames != real.frames).any(dim=1)
+    assert all(changed[slot, 40:56, 40:56].any() for slot in window.valid_slots)
+    border = torch.ones(96, 96, dtype=torch.bool)
+    border[12:-12, 12:-12] = False
+    assert not changed[:, border].any()
+
+
+def test_only_real_windows_have_twins(short: VideoRecord) -> None:
+    fake = short.model_copy(update={"label": "fake"})
+    windows = [ClipWindow(record=short, start=0, end=5), ClipWindow(record=fake, start=0, end=5)]
+    assert self_blended_twins(windows) == [ClipWindow(record=short, start=0, end=5, forged=True)]

@@ -126,19 +126,22 @@ def test_a_video_without_a_face_is_kept_without_crops(prepared: Path) -> None:
 
 
 @pytest.mark.parametrize("index", [0, 7, 11])
-def test_crops_are_lossless_cuts_of_the_decoded_frame_and_its_depth(prepared: Path, folder: Path, index: int) -> None:
+def test_crops_are_lossless_cuts_and_depth_outside_the_frame_is_the_farthest_inside(
+    prepared: Path, folder: Path, index: int
+) -> None:
     record = records(prepared)["real/anna_1.mp4"]
     frames = [frame.image for frame in sampled_frames(folder / record.path, SETTINGS.frame_rate)]
 
     with ClipStore.read(prepared) as store:
         (crop, box), depth = store.crop(record, index), store.depth(record, index)
 
-    # Any pixel of the depth that is not padding tells where in the frame the crop was cut.
-    row, column = (int(places[0]) for places in np.nonzero(depth))
+    # The depth of the middle of the face tells where in the frame the crop was cut.
+    column, row = (int(place) for place in box.center)
     frame_row, frame_column = divmod(int(depth[row, column]) - int(depth_of(index)[0, 0]), SIZE[1])
     square = Square(x0=frame_column - column, y0=frame_row - row, side=crop.shape[0])
     np.testing.assert_array_equal(crop, cut(frames[index], square, 0))
-    np.testing.assert_array_equal(depth, cut(depth_of(index), square, 0))
+    farthest = int(cut(depth_of(index), square, 65535).min())
+    np.testing.assert_array_equal(depth, cut(depth_of(index), square, farthest))
     assert square_around(box, SETTINGS.crop_margin) == Square(x0=0, y0=0, side=square.side)
 
 

@@ -86,11 +86,11 @@ def _demo() -> Recipe:
         corpus=Path("data/demo"),
         variants=6,
         teacher=TeacherRecipe(
-            frames=Stage(steps=240, windows=16, learning_rate=1.5e-3, validate_every=80),
+            frames=Stage(steps=200, windows=16, learning_rate=1.5e-3, validate_every=50),
             fusion=Stage(steps=120, windows=32, learning_rate=3e-4, validate_every=40),
         ),
         student=StudentRecipe(
-            frames=Stage(steps=120, windows=16, learning_rate=5e-4, validate_every=40),
+            frames=Stage(steps=100, windows=16, learning_rate=5e-4, validate_every=50),
             fusion=Stage(steps=250, windows=32, learning_rate=1e-3, validate_every=50),
         ),
     )

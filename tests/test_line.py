@@ -36,8 +36,9 @@ from tests.line import VIDEOS, Line, detected, distil
 
 pytestmark = [
     pytest.mark.xdist_group("line"),
-    # ExecuTorch's import of its own operator table.
+    # What importing ExecuTorch says about itself.
     pytest.mark.filterwarnings("ignore:(open|read)_text is deprecated:DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore:This API is experimental"),
 ]
 
 METRIC_NAMES = {
@@ -60,9 +61,10 @@ def held_out(line: Line) -> list[Path]:
 
 
 def one_line(capsys: pytest.CaptureFixture[str]) -> str:
-    """The one line on stderr."""
-    (line,) = capsys.readouterr().err.splitlines()
-    assert line.startswith("error: ")
+    """The one line on stderr that is an error; there is no traceback beside it."""
+    written = capsys.readouterr().err
+    assert "Traceback" not in written
+    (line,) = (line for line in written.splitlines() if line.startswith("error: "))
     return line
 
 
@@ -282,10 +284,11 @@ def test_real_footage_ends_with_an_answer(line: Line, clips: Path) -> None:
     answers = detected(line.artifacts, videos)
 
     assert [Path(answer["video"]) for answer in answers] == videos
-    *people, leaves = answers
-    assert all(answer["label"] in ("real", "fake") and 0 <= answer["fake_probability"] <= 1 for answer in people)
-    assert all(answer["coverage"] > 0.5 for answer in people)
-    assert (leaves["label"], leaves["fake_probability"]) == ("undecided", None)
+    assert all(answer["label"] in ("real", "fake") and 0 <= answer["fake_probability"] <= 1 for answer in answers)
+    *faces, leaves = answers
+    assert all(answer["coverage"] > 0.5 for answer in faces)
+    # The film cuts from the man to a cartoon: faces for a part of it only.
+    assert 0.1 < leaves["coverage"] < 0.6
 
 
 def test_exporting_one_target_again_keeps_the_other_rows(line: Line, tmp_path: Path) -> None:

@@ -60,7 +60,7 @@ class Parity(Document):
 
     cases: int
     max_abs: float = Field(description="largest absolute difference over every output")
-    cosine: float = Field(description="smallest cosine of an embedding with the reference's")
+    cosine: float = Field(description="smallest cosine of an embedding with the reference's, over faces")
     agreement: float | None = Field(description="share of equal verdicts away from the threshold; null untrained")
 
 

@@ -252,6 +252,8 @@ def _kept(generator: np.random.Generator) -> Tensor:
         kept[: generator.integers(0, WINDOW)] = 0.0
     if generator.random() < 0.25:
         kept[torch.from_numpy(generator.random(WINDOW) < 0.3)] = 0.0
+    # The newest slot stays: a window of nothing has no label to learn.
+    kept[-1] = 1.0
     return kept
 
 

@@ -28,7 +28,7 @@ class Export:
     target: str = "all"
     """executorch, coreml, onnx or all."""
     precision: str | None = None
-    """fp32, fp16 or int8; both of a target's usual ones if not given."""
+    """fp32, fp16 or int8; the usual ones of a target if not given."""
     out: Path | None = None
     """Folder of the artefacts; artifacts/NAME if not given."""
 

@@ -1,5 +1,6 @@
 """ExecuTorch's Python runtime, the same XNNPACK kernels as on the phone."""
 
+import warnings
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -17,13 +18,16 @@ class ExecuTorchRuntime:
 
     def __init__(self, path: Path, methods: Sequence[str], *, threads: int | None = None) -> None:
         """Load `methods` of the program at `path`; InputError where it is no such program."""
-        try:
-            # Quantise operators left outside the delegate find their kernels only after this import.
-            import executorch.kernels.quantized  # noqa: F401
-            from executorch.extension.pybindings import portable_lib
-            from executorch.runtime import Runtime as Loader
-        except ImportError as error:
-            raise missing_extra("executorch", error) from error
+        with warnings.catch_warnings():
+            # ExecuTorch warns of its own imports.
+            warnings.simplefilter("ignore")
+            try:
+                # Quantise operators left outside the delegate find their kernels only after this import.
+                import executorch.kernels.quantized  # noqa: F401
+                from executorch.extension.pybindings import portable_lib
+                from executorch.runtime import Runtime as Loader
+            except ImportError as error:
+                raise missing_extra("executorch", error) from error
         self.version = version("executorch")
         if threads is not None:
             # XNNPACK's pool belongs to the process; nothing may run in it while its size changes.

@@ -4,10 +4,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from rich.console import Console
-
 from benchmarks.results import RESULTS, Results, read_results
-from core.command_line import say
+from core.command_line import page, say
 from core.errors import InputError
 from core.manifest import Manifest, open_artifacts
 
@@ -45,7 +43,7 @@ class Run:
         folder = self.out or _report_folder(self.artifact)
         folder.mkdir(parents=True, exist_ok=True)
         write_json(folder / RESULTS, results)
-        console = Console()
+        console = page()
         from benchmarks.tables import comparison_table, latency_table
 
         console.print(latency_table(results))
@@ -66,7 +64,7 @@ class Summary:
 
         manifest = open_artifacts(self.artifact)
         report = _report_folder(self.artifact)
-        console = Console()
+        console = page()
         console.print(comparison_table(manifest, read_results(report / RESULTS)))
         for title, path in _places(self.artifact, manifest, report):
             console.print(f"{title:<10}{path}", highlight=False)

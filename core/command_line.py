@@ -22,6 +22,7 @@ from rich.progress import (
 from core.errors import InputError, WorkError
 
 LOG_EVERY_S = 10.0
+TABLE_COLUMNS = 132
 
 
 class Command(Protocol):
@@ -48,6 +49,12 @@ def run_command(form: Any, program: str, arguments: Sequence[str] | None = None)
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130
+
+
+def page() -> Console:
+    """Stdout for tables: the terminal's width, and wide enough for every column where there is no terminal."""
+    console = Console()
+    return console if console.is_terminal else Console(width=TABLE_COLUMNS)
 
 
 def say(line: str) -> None:

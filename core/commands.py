@@ -6,10 +6,9 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import tyro
-from rich.console import Console
 from rich.table import Table
 
-from core.command_line import progress, say
+from core.command_line import page, progress, say
 from core.corpus import read_corpus
 from core.detector import Detection
 from core.errors import InputError
@@ -91,7 +90,7 @@ class Detect:
         if self.json:
             print(json.dumps([_document(detection, manifest) for detection in detections], indent=2))
         elif detections:
-            Console().print(_table(detections, manifest.decision.threshold))
+            page().print(_table(detections, manifest.decision.threshold))
         for error in refused:
             say(f"error: {error}")
         return 2 if refused else 0

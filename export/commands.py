@@ -3,10 +3,9 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from rich.console import Console
 from rich.table import Table
 
-from core.command_line import progress, say
+from core.command_line import page, progress, say
 from core.errors import InputError
 from core.manifest import Manifest
 from export.targets import chosen_variants
@@ -58,7 +57,7 @@ class Export:
                 say(f"error: nothing passed its parity check; {folder} is as it was")
                 return 1
             manifest = publish(folder, scratch, source, outcomes, kept, metrics)
-        Console().print(_table(manifest))
+        page().print(_table(manifest))
         say(f"artefacts: {folder}")
         return 1 if any(outcome.problem is not None for outcome in outcomes) else 0
 

@@ -17,6 +17,7 @@ from core.runs import read_samples, read_student
 CALIBRATION_CROPS = 64
 VALIDATION_WINDOWS = 24
 UNTRAINED_SEED = 0
+RESIDUAL_GAIN = 0.2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,11 +112,15 @@ def _awaken(student: Student, crops: Tensor) -> None:
     """Give a randomly initialised RepViT activations like a trained one's.
 
     timm starts the last batch-norm of every residual branch at 0 and all statistics at 0/1, so that such a program
-    is half constant and its int8 ranges and parity mean nothing: weights become 1, statistics those of `crops`.
+    is half constant and its int8 ranges and parity mean nothing. Statistics become those of `crops`, and the branches'
+    weights `RESIDUAL_GAIN`: at 1 each of the two dozen blocks would double the noise of the one before it, which no
+    trained network does. Biases are drawn, since without them the embedding's mean over space is next to nothing.
     """
     norms = [module for module in student.modules() if isinstance(module, nn.BatchNorm2d)]
     for norm in norms:
-        nn.init.ones_(norm.weight)
+        if not norm.weight.any():
+            nn.init.constant_(norm.weight, RESIDUAL_GAIN)
+        nn.init.normal_(norm.bias, std=0.5)
         norm.momentum = None  # a plain average over all batches
         norm.reset_running_stats()
     student.train()

@@ -49,7 +49,6 @@ EXECUTABLE = {
     "student_xnnpack_fp32.pte",
     "student_xnnpack_int8.pte",
     "student_onnx_fp32",
-    "student_onnx_int8",
 }
 
 

@@ -1,7 +1,10 @@
 """ExecuTorch's Python runtime, the same XNNPACK kernels as on the phone."""
 
+import contextlib
+import os
+import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from importlib.metadata import version
 from pathlib import Path
 
@@ -18,9 +21,7 @@ class ExecuTorchRuntime:
 
     def __init__(self, path: Path, methods: Sequence[str], *, threads: int | None = None) -> None:
         """Load `methods` of the program at `path`; InputError where it is no such program."""
-        with warnings.catch_warnings():
-            # ExecuTorch warns of its own imports.
-            warnings.simplefilter("ignore")
+        with _without_chatter():
             try:
                 # Quantise operators left outside the delegate find their kernels only after this import.
                 import executorch.kernels.quantized  # noqa: F401
@@ -29,12 +30,13 @@ class ExecuTorchRuntime:
             except ImportError as error:
                 raise missing_extra("executorch", error) from error
         self.version = version("executorch")
-        if threads is not None:
-            # XNNPACK's pool belongs to the process; nothing may run in it while its size changes.
-            portable_lib._unsafe_reset_threadpool(threads)
         try:
-            self._program = Loader.get().load_program(path)
-            self._methods = {name: self._program.load_method(name) for name in methods}
+            with _without_chatter():
+                if threads is not None:
+                    # XNNPACK's pool belongs to the process; nothing may run in it while its size changes.
+                    portable_lib._unsafe_reset_threadpool(threads)
+                self._program = Loader.get().load_program(path)
+                self._methods = {name: self._program.load_method(name) for name in methods}
         except (RuntimeError, KeyError) as error:
             raise InputError(
                 f"{path}: not a program that executorch {self.version} can load; export it again"
@@ -46,8 +48,21 @@ class ExecuTorchRuntime:
         return tuple(as_float32(output) for output in outputs)
 
 
-def thread_count() -> int:
-    """Threads in XNNPACK's pool."""
-    from executorch.extension.pybindings import portable_lib
+@contextlib.contextmanager
+def _without_chatter() -> Iterator[None]:
+    """Keep the runtime's notes about the processor and its own imports off stderr, the C++ ones too.
 
-    return int(portable_lib._threadpool_get_thread_count())
+    What matters comes as an exception; a command's stderr is for its own lines.
+    """
+    sys.stderr.flush()
+    kept = os.dup(2)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)

@@ -13,7 +13,7 @@ def chosen(target: str, precision: str | None) -> set[tuple[str, str]]:
 def test_without_a_precision_a_target_has_its_usual_two() -> None:
     assert chosen("executorch", None) == {("executorch", "fp32"), ("executorch", "int8")}
     assert chosen("coreml", None) == {("coreml", "fp16"), ("coreml", "int8")}
-    assert chosen("onnx", None) == {("onnx", "fp32"), ("onnx", "int8")}
+    assert chosen("onnx", None) == {("onnx", "fp32")}
 
 
 def test_all_targets_are_every_variant() -> None:

@@ -9,24 +9,13 @@ from torch import Tensor, nn
 
 from core.runtimes import missing_extra
 
-FLOAT_PARTS = ("trunk.stem", "trunk.stages.3")
-"""What stays float32 in an int8 `encode`.
 
-Both ends of the trunk, a fifth of its arithmetic: what the stem rounds away no later layer brings back, and nothing
-averages out the noise of the last stage but the mean that is the embedding. On the worst of the demo's validation
-frames, calibrated and not trained for int8, the cosine of the rgb embedding was 0.990 with neither, 0.992 with the last
-stage and 0.993 with both in float32.
-"""
-
-
-def quantised(
-    module: nn.Module, calibration: Iterable[Tensor], *, float_parts: Sequence[str] = FLOAT_PARTS
-) -> nn.Module:
+def quantised(module: nn.Module, calibration: Iterable[Tensor], *, float_parts: Sequence[str] = ()) -> nn.Module:
     """`module` (one input, `eval()` mode, fused) with int8 weights and activations.
 
     Activation ranges are observed over `calibration`, inputs of the module's own shape. Symmetric per channel for
-    weights, affine per tensor for activations: what XNNPACK has kernels for. Submodules whose path contains one of
-    `float_parts` stay float32.
+    weights, affine per tensor for activations: what XNNPACK has kernels for. The submodules
+    named in `float_parts` (`trunk.stages.3`) stay float32.
     """
     with warnings.catch_warnings():
         # torchao and ExecuTorch warn of their own imports.
@@ -64,7 +53,7 @@ def _leave_out(model: Any, parts: Sequence[str]) -> None:
     """Take the annotations of `parts` away, and of every operator that shares its scale with one of them."""
     for node in model.graph.nodes:
         paths = [path for path, _ in (node.meta.get("nn_module_stack") or {}).values()]
-        if any(part in path for part in parts for path in paths):
+        if any(f"{part}." in f"{path}." for part in parts for path in paths):
             node.meta.pop("quantization_annotation", None)
     # A sharing operator may itself be shared with: repeat until none is left without its partner.
     while dangling := [node for node in model.graph.nodes if _partner_is_gone(node)]:

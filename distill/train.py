@@ -52,13 +52,18 @@ def train(recipe: Recipe, store: ClipStore, folder: Path, *, device: Device = "a
     A finished run is left as it is. A folder of anything else (another recipe, other data, other files) is refused
     with InputError: nothing is ever overwritten.
     """
+    about = {"recipe": recipe_document(recipe), "data_fingerprint": store.fingerprint}
+    state = _state(folder, about)
     records = store.records()
     sides = {split: _side(recipe, store, records, split) for split in SPLITS}
     plain = _clip_data(recipe, store, records, "train", variants=0)
     _refuse_empty(sides, store)
-    if _claim(folder, recipe, store) == "finished":
+    if state == "finished":
         say(f"{folder}: finished already, nothing to do; give another --run to train anew")
         return
+    if state == "new":
+        folder.mkdir(parents=True, exist_ok=True)
+        write_json(folder / RUN, about)
     depth_trained = any(sample.depth_valid for record in records for sample in record.samples)
     trainer = _Run(recipe, sides, folder, device)
     teacher, embeddings = trainer.teacher()
@@ -122,15 +127,12 @@ class _Run:
         fit(name, stage, batches, validation, folder=self._stages, device=self._device, seed=self._recipe.seed)
 
 
-def _claim(folder: Path, recipe: Recipe, store: ClipStore) -> Literal["new", "unfinished", "finished"]:
-    """Make `folder` this run's own, by the rule that `train` documents."""
-    about = {"recipe": _as_json(recipe), "data_fingerprint": store.fingerprint}
+def _state(folder: Path, about: dict[str, Any]) -> Literal["new", "unfinished", "finished"]:
+    """What `folder` is to the run that `about` describes, by the rule that `train` documents."""
     file = folder / RUN
     if not file.is_file():
         if folder.exists() and any(folder.iterdir()):
             raise InputError(f"{folder}: not empty and not a run; give another --run")
-        folder.mkdir(parents=True, exist_ok=True)
-        write_json(file, about)
         return "new"
     found = _read_json(file)
     changed = [name for name in about if found.get(name) != about[name]]
@@ -189,7 +191,7 @@ def _document(
         preprocess=recipe.product.preprocess,
         decision=decision,
         depth_trained=depth_trained,
-        recipe=_as_json(recipe),
+        recipe=recipe_document(recipe),
         data_fingerprint=store.fingerprint,
         code_version=code_version(),
         weights_sha256=weights_sha256(model),
@@ -237,7 +239,8 @@ def _refuse_empty(sides: dict[Split, ClipData], store: ClipStore) -> None:
             )
 
 
-def _as_json(recipe: Recipe) -> dict[str, Any]:
+def recipe_document(recipe: Recipe) -> dict[str, Any]:
+    """The recipe as run.json and the models' documents hold it."""
     return dict(json.loads(json.dumps(asdict(recipe), default=_plain)))
 
 

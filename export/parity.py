@@ -54,15 +54,15 @@ class Comparison:
 def compare(source: Source, candidate: Runtime) -> Comparison:
     """Run `candidate` beside torch on crops, odd pictures, every kind of mask, and the validation windows."""
     reference = TorchRuntime(source.student)
-    faces, masks = _faces(source), _masks()
+    shown, masks = faces(source), _masks()
     encode, classify = _Worst(), _Worst()
     embeddings = []
-    frames = [*faces, *_odd_pictures(source.preprocess.size)]
+    frames = [*shown, *_odd_pictures(source.preprocess.size)]
     for place, frame in enumerate(frames):
         wanted, got = reference.run("encode", frame), candidate.run("encode", frame)
         encode.see(wanted, got)
         # No camera gives the odd pictures, and int8 ranges are those of faces: there only the error is held.
-        if place < len(faces):
+        if place < len(shown):
             encode.see_cosine(wanted[:2], got[:2])
         embeddings.append(wanted[:2])
     for window, (face_valid, depth_valid) in enumerate(masks):
@@ -120,7 +120,7 @@ class _Worst:
             self.cosine = min(self.cosine, cosine)
 
 
-def _faces(source: Source) -> list[Array]:
+def faces(source: Source) -> list[Array]:
     """Crops of the run, and one frame of each validation window: float32 [1, 3, S, S], 0-255."""
     # Calibration sees the crops; the validation frames are of people it has never met.
     unseen = [

@@ -54,13 +54,13 @@ def train(recipe: Recipe, store: ClipStore, folder: Path, *, device: Device = "a
     """
     about = {"recipe": recipe_document(recipe), "data_fingerprint": store.fingerprint}
     state = _state(folder, about)
+    if state == "finished":
+        say(f"{folder}: finished already, nothing to do; give another --run to train anew")
+        return
     records = store.records()
     sides = {split: _side(recipe, store, records, split) for split in SPLITS}
     plain = _clip_data(recipe, store, records, "train", variants=0)
     _refuse_empty(sides, store)
-    if state == "finished":
-        say(f"{folder}: finished already, nothing to do; give another --run to train anew")
-        return
     if state == "new":
         folder.mkdir(parents=True, exist_ok=True)
         write_json(folder / RUN, about)

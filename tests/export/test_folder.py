@@ -81,14 +81,14 @@ def test_exporting_one_variant_again_keeps_the_other_rows_and_files(tmp_path: Pa
     before = exported(folder, source)
     files = contents(folder)
 
-    after = exported(folder, source, only("onnx", "int8"), content="second")
+    after = exported(folder, source, only("onnx", "fp32"), content="second")
 
     assert open_artifacts(folder) == after
     assert [row.path for row in after.artifacts] == [row.path for row in before.artifacts]
     for old, new in zip(before.artifacts, after.artifacts, strict=True):
-        assert (old == new) == (old.path != "student_onnx_int8")
+        assert (old == new) == (old.path != "student_onnx_fp32")
     changed = {name for name, content in contents(folder).items() if files[name] != content}
-    assert changed == {MANIFEST, "student_onnx_int8/encode"}
+    assert changed == {MANIFEST, "student_onnx_fp32/encode"}
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
 
 

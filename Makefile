@@ -38,7 +38,7 @@ demo: install
 	@$(PY) -m core demo data/demo
 	@$(PY) -m distill --recipe demo
 	@$(PY) -m export --run runs/demo
-	@$(PY) -m benchmarks --artifact artifacts/demo --quick
+	@env -u OMP_WAIT_POLICY $(PY) -m benchmarks --artifact artifacts/demo --quick
 	@$(PY) -m core detect --artifact artifacts/demo $(HELD_OUT)
 	@$(PY) -m benchmarks summary --artifact artifacts/demo
 

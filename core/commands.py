@@ -86,6 +86,9 @@ class Detect:
                 f"{self.artifact}: an untrained program, its answers mean nothing; "
                 "train one with `python -m distill`, or add --allow-untrained to run it all the same"
             )
+        for video in self.videos:
+            if not video.is_file():
+                raise InputError(f"{video}: no such file; give the path of a video")
         detections, refused = _detections(self, manifest)
         if self.json:
             print(json.dumps([_document(detection, manifest) for detection in detections], indent=2))

@@ -31,7 +31,7 @@ import numpy as np
 from core.corpus import COLUMNS, INDEX, Split
 from core.depth import depth_file, depth_folder
 from core.errors import InputError
-from core.forgery import Method, forged_depth, self_blended_clip, swapped_clip
+from core.forgery import DEMO, Method, forged_depth, self_blended_clip, swapped_clip
 from core.portrait import Sprite, make_identity, portrait
 from core.preprocess import DepthImage
 from core.synthetic import make_scene, render, sensed, stored_depth
@@ -241,12 +241,12 @@ def _make_clip(folder: Path, settings: DemoSettings, clip: _Clip) -> None:
     frames = sensed(shown.frames, scene.noise, generator)
     depths = shown.depths
     if clip.method == "self_blend":
-        forgery = self_blended_clip(frames, shown.boxes, generator)
+        forgery = self_blended_clip(frames, shown.boxes, generator, DEMO)
         frames, depths = forgery.frames, forged_depth(depths, depths, forgery)
     elif clip.method == "swap":
         # The donor moves as the target does: what a good swap has to achieve, the renderer gives for nothing.
         donor = render(scene, _person(settings.seed, clip.donor))
-        forgery = swapped_clip(frames, shown.boxes, donor.frames, donor.boxes, generator)
+        forgery = swapped_clip(frames, shown.boxes, donor.frames, donor.boxes, generator, DEMO)
         frames, depths = forgery.frames, forged_depth(depths, donor.depths, forgery)
     path = folder / clip.path
     encode_video(path, frames, fps=settings.fps, crf=crf, preset=preset)

@@ -5,10 +5,14 @@ from typing import Annotated
 
 from tyro.conf import subcommand
 
-from benchmarks.commands import Run, Summary
+from benchmarks.commands import Preparation, Run, Summary
 from core.command_line import run_command
 
-COMMANDS = Annotated[Run, subcommand("run")] | Annotated[Summary, subcommand("summary")]
+COMMANDS = (
+    Annotated[Run, subcommand("run")]
+    | Annotated[Summary, subcommand("summary")]
+    | Annotated[Preparation, subcommand("preparation")]
+)
 
 if __name__ == "__main__":
     words = sys.argv[1:]

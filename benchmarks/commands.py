@@ -3,9 +3,12 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Annotated
+
+import tyro
 
 from benchmarks.results import RESULTS, Results, read_results
-from core.command_line import page, say
+from core.command_line import page, progress, say
 from core.errors import InputError
 from core.manifest import Manifest, open_artifacts
 
@@ -68,6 +71,32 @@ class Summary:
         console.print(comparison_table(manifest, read_results(report / RESULTS)))
         for title, path in _places(self.artifact, manifest, report):
             console.print(f"{title:<10}{path}", highlight=False)
+        return 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Preparation:
+    """Compare preparation with the reference's way, every frame decoded and searched by dlib, on the same videos."""
+
+    corpus: Annotated[Path, tyro.conf.Positional]
+    """A folder of videos, labelled or not."""
+    memory: bool = False
+    """Prepare ten copies of the corpus as well, to see that memory stays flat."""
+    json: bool = False
+    """Print one JSON document on stdout and nothing else."""
+
+    def execute(self) -> int:
+        """See `benchmarks.preparation`."""
+        from benchmarks.host import machine
+        from benchmarks.preparation import measure_preparation
+        from benchmarks.tables import preparation_table
+
+        with progress(f"preparation {self.corpus}") as report:
+            measured = measure_preparation(self.corpus, machine=machine(), memory=self.memory, on_progress=report)
+        if self.json:
+            print(measured.model_dump_json(indent=2))
+        else:
+            page().print(preparation_table(measured))
         return 0
 
 

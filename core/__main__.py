@@ -6,11 +6,12 @@ from typing import Annotated
 from tyro.conf import subcommand
 
 from core.command_line import run_command
-from core.commands import Demo, Detect, Prepare
+from core.commands import Demo, Detect, Prepare, Preview
 
 COMMANDS = (
     Annotated[Demo, subcommand("demo")]
     | Annotated[Prepare, subcommand("prepare")]
+    | Annotated[Preview, subcommand("preview")]
     | Annotated[Detect, subcommand("detect")]
 )
 

@@ -72,22 +72,52 @@ def progress(title: str) -> Iterator[Callable[[int, int], None]]:
             BarColumn(),
             MofNCompleteColumn(),
             TimeElapsedColumn(),
+            TextColumn("{task.fields[rate]}"),
             TimeRemainingColumn(),
         )
         with Progress(*columns, console=console) as bar:
-            task = bar.add_task(title, total=None)
-            yield lambda done, total: bar.update(task, completed=done, total=total)
+            task = bar.add_task(title, total=None, rate="")
+            pace = Pace()
+            yield lambda done, total: bar.update(
+                task, completed=done, total=total, rate=f"{pace.rate(done):.2f}/s" if pace.knows(done) else ""
+            )
         return
-    started = spoken = time.monotonic()
+    pace = Pace()
+    spoken = pace.started
 
     def report(done: int, total: int) -> None:
         nonlocal spoken
         now = time.monotonic()
         if done == total or now - spoken >= LOG_EVERY_S:
             spoken = now
-            say(f"{title}: {done}/{total} after {now - started:.0f} s")
+            left = f", {pace.rate(done):.2f}/s, {pace.left_s(done, total):.0f} s left" if pace.knows(done) else ""
+            say(f"{title}: {done}/{total} after {now - pace.started:.0f} s{left}")
 
     yield report
+
+
+class Pace:
+    """How fast work goes that may have begun half done."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self.started = clock()
+        self._first: int | None = None
+
+    def knows(self, done: int) -> bool:
+        """Whether anything was done since the first report, which may count what was there before."""
+        if self._first is None:
+            self._first = done - 1
+        return self._clock() > self.started
+
+    def rate(self, done: int) -> float:
+        """Done a second."""
+        assert self._first is not None
+        return (done - self._first) / (self._clock() - self.started)
+
+    def left_s(self, done: int, total: int) -> float:
+        """Seconds that the rest takes at this rate."""
+        return (total - done) / self.rate(done)
 
 
 def _parsed(form: Any, program: str, arguments: Sequence[str] | None) -> Any:

@@ -12,8 +12,11 @@ from core.command_line import page, progress, say
 from core.corpus import read_corpus
 from core.detector import Detection
 from core.errors import InputError
+from core.faces import FaceSettings
 from core.manifest import Manifest, open_artifacts
-from core.prepare import PrepareSettings, prepare
+from core.prepare import prepare
+from core.prepare_settings import Forged, PrepareSettings
+from core.store import ClipStore
 
 DEMO_ARTIFACT = Path("artifacts/demo")
 
@@ -41,13 +44,21 @@ class Prepare:
     """Turn a corpus of videos into a store of face clips. Interrupted, it goes on where it stopped."""
 
     corpus: Annotated[Path, tyro.conf.Positional]
-    """A folder with real/ and fake/, or with a corpus.csv."""
+    """FaceForensics++ as distributed, a folder with real/ and fake/, or one with a corpus.csv."""
     store: Path
     """Folder of the store, new or begun with the same settings."""
     workers: int | None = None
     """Processes that decode and detect; all cores if not given."""
+    methods: tuple[str, ...] = ()
+    """Only fakes of these methods, such as Deepfakes; all that are there if not given."""
+    compressions: tuple[str, ...] = ()
+    """Only these of FaceForensics++'s raw, c23 and c40; all that are there if not given."""
+    depth: str = "beside"
+    """beside (NAME.depth/ at the video), none, hub (Depth Anything V2 Small), or the folder of such a model."""
     forge: bool = False
-    """Make a self-blended fake of every real video, for a corpus without fakes."""
+    """Make a self-blended and a swapped fake of every real video, for a corpus without fakes."""
+    seed: int = 0
+    """Of the split, where the corpus has none, and of the forgeries."""
     strict: bool = False
     """Exit with 1 if any video failed."""
 
@@ -55,12 +66,47 @@ class Prepare:
         """See `core.prepare`."""
         if self.workers is not None and self.workers < 1:
             raise InputError(f"--workers {self.workers}: give 1 or more")
-        corpus = read_corpus(self.corpus, real_only=self.forge)
-        settings = PrepareSettings(forgeries=("self_blend",) if self.forge else ())
+        corpus = read_corpus(
+            self.corpus,
+            real_only=self.forge,
+            seed=self.seed,
+            methods=self.methods,
+            compressions=self.compressions,
+        )
+        forgeries: tuple[Forged, ...] = ("self_blend", "swap") if self.forge else ()
+        settings = PrepareSettings(depth=self.depth, forgeries=forgeries, seed=self.seed)
         with progress(f"prepare {self.corpus}") as report:
             summary = prepare(corpus, self.store, settings, workers=self.workers, on_progress=report)
         say(summary.text(self.store))
         return 1 if self.strict and summary.failures else 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Preview:
+    """Write a page of examples from a store: frames, boxes, crops, depth, masks and every variant of a clip."""
+
+    store: Annotated[Path, tyro.conf.Positional]
+    """A store that `python -m core prepare` made."""
+    out: Path
+    """The HTML file to write."""
+    clips: int = 2
+    """Clips of each label and method."""
+    recipe: str = "clips"
+    """The recipe whose input size and margin are shown: demo, clips or faceforensics."""
+
+    def execute(self) -> int:
+        """See `core.preview`."""
+        if self.clips < 1:
+            raise InputError(f"--clips {self.clips}: give 1 or more")
+        from core.preview import write_preview
+        from core.products import product_named
+
+        spec = product_named(self.recipe).preprocess
+
+        with ClipStore.read(self.store) as store:
+            write_preview(store, self.out, clips=self.clips, spec=spec)
+        say(f"page: {self.out}")
+        return 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,6 +119,8 @@ class Detect:
     """A folder that `python -m export` wrote."""
     json: bool = False
     """Print one JSON document on stdout and nothing else."""
+    all_faces: bool = False
+    """Judge every face for itself, over the time that it is there, instead of the largest at any time."""
     allow_untrained: bool = False
     """Run a program whose weights were never trained: its answers mean nothing."""
 
@@ -109,17 +157,18 @@ def _detections(command: Detect, manifest: Manifest) -> tuple[list[Detection], l
     with progress("detect") as report:
         for done, video in enumerate(command.videos, start=1):
             try:
-                detection = detect_video(
+                found = detect_video(
                     video,
                     runtime,
                     spec=manifest.preprocess,
                     decision=manifest.decision,
                     depth_trained=manifest.depth_trained,
+                    faces=FaceSettings(all_faces=command.all_faces),
                 )
             except InputError as error:
                 refused.append(error)
             else:
-                detections.append(detection)
+                detections += found
             report(done, len(command.videos))
     return detections, refused
 
@@ -128,6 +177,7 @@ def _document(detection: Detection, manifest: Manifest) -> dict[str, Any]:
     verdict, decision = detection.verdict, manifest.decision
     return {
         "video": str(detection.video),
+        **({} if detection.face is None else {"face": detection.face}),
         "label": verdict.label,
         "fake_probability": verdict.fake_probability,
         "threshold": decision.threshold,
@@ -155,7 +205,7 @@ def _table(detections: list[Detection], threshold: float) -> Table:
         probability = "-" if verdict.fake_probability is None else f"{verdict.fake_probability:.3f}"
         times = (f"{ms:.2f}" for ms in detection.latency_ms.values())
         table.add_row(
-            str(detection.video),
+            str(detection.video) + ("" if detection.face is None else f", face {detection.face}"),
             verdict.label,
             probability,
             f"{verdict.coverage:.0%}",

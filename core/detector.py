@@ -2,16 +2,22 @@
 
 import time
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
 from core.decision import WINDOW, Decision, Label, Logits, closes_window
-from core.faces import FaceSettings, FaceTracker
+from core.faces import FaceSettings
 from core.preprocess import Box, Image, PreprocessSpec, preprocess
 from core.runtimes import Array, Runtime
+from core.stopwatch import Stopwatch
+from core.tracks import Faces, by_size, largest, tracked
 from core.video import sampled_frames
+
+Embeddings = tuple[Array, Array]
+"""(rgb, depth), each float32 [D]."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,10 +44,8 @@ class Verdict:
 
 @dataclass(kw_only=True)
 class StageTimes:
-    """Time spent in each stage of a detection, in ms over the whole video."""
+    """Time spent in the two methods, in ms over the whole video."""
 
-    decode: float = 0.0
-    face: float = 0.0
     encode: float = 0.0
     classify: float = 0.0
 
@@ -73,17 +77,24 @@ class StreamingDetector:
 
         `box` is None where no face was found: the frame keeps its slot, invalid.
         """
-        rgb = depth = None
-        if box is not None:
-            started = time.perf_counter()
-            tensor = preprocess(image, box, self._spec)[np.newaxis]
-            rgb_row, depth_row, _ = self._runtime.run("encode", tensor)
-            # Copied: the runtime may reuse its output memory at the next call.
-            rgb, depth = rgb_row[0].copy(), depth_row[0].copy()
-            self.times.encode += _ms_since(started)
+        return self.add(None if box is None else self.encode(image, box), time_ms)
+
+    def encode(self, image: Image, box: Box) -> Embeddings:
+        """Both embeddings [D] of one face; nothing is added."""
+        started = time.perf_counter()
+        tensor = preprocess(image, box, self._spec)[np.newaxis]
+        rgb, depth, _ = self._runtime.run("encode", tensor)
+        # Copied: the runtime may reuse its output memory at the next call.
+        embeddings = rgb[0].copy(), depth[0].copy()
+        self.times.encode += _ms_since(started)
+        return embeddings
+
+    def add(self, embeddings: Embeddings | None, time_ms: float) -> Window | None:
+        """Add the next sampled frame by what `encode` made of it; None where no face was found."""
+        rgb, depth = embeddings or (None, None)
         self._ring.append(_Slot(time_ms=time_ms, rgb=rgb, depth=depth))
         self._sampled += 1
-        self._valid += box is not None
+        self._valid += embeddings is not None
         return self._close() if closes_window(self._sampled, self._decision.hop) else None
 
     def finish(self) -> Verdict:
@@ -125,12 +136,23 @@ class StreamingDetector:
 
 @dataclass(frozen=True, kw_only=True)
 class Detection:
-    """A verdict on one video file, and what it cost per sampled frame."""
+    """A verdict on one video file, or on one face of it, and what it cost per sampled frame."""
 
     video: Path
     verdict: Verdict
     latency_ms: dict[str, float] = field(default_factory=dict)
-    """Mean per sampled frame of the stages decode, face, encode and classify."""
+    """Mean per sampled frame of the whole video of the stages decode, face, encode and classify."""
+    face: int | None = None
+    """Number of the track, where every face is judged; None: the largest at any time."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Watched:
+    """A sampled frame: every face on it, encoded."""
+
+    time_ms: float
+    faces: Faces
+    embeddings: dict[int, Embeddings]
 
 
 def detect_video(
@@ -141,28 +163,54 @@ def detect_video(
     decision: Decision,
     depth_trained: bool,
     faces: FaceSettings | None = None,
-) -> Detection:
-    """Judge a video file: decode, find the face, encode and classify. InputError where it is no video."""
-    tracker = FaceTracker(faces or FaceSettings())
-    detector = StreamingDetector(runtime, spec=spec, decision=decision, depth_trained=depth_trained)
-    times = detector.times
-    started = time.perf_counter()
-    for frame in sampled_frames(video, decision.frame_rate):
-        times.decode += _ms_since(started)
-        started = time.perf_counter()
-        box = tracker.update(frame.image)
-        times.face += _ms_since(started)
-        detector.push(frame.image, box, frame.time_ms)
-        started = time.perf_counter()
-    verdict = detector.finish()
-    frames = max(1, verdict.frames)
-    latency_ms = {
-        "decode": times.decode / frames,
-        "face": times.face / frames,
-        "encode": times.encode / frames,
-        "classify": times.classify / frames,
+) -> list[Detection]:
+    """Judge a video file: decode, find the faces, encode and classify. InputError where it is no video.
+
+    One verdict, on the largest track that each frame shows; with `faces.all_faces` one on every track over the time
+    that it is there, largest first. A video without a face has one verdict all the same.
+    """
+    faces = faces or FaceSettings()
+    encoder = StreamingDetector(runtime, spec=spec, decision=decision, depth_trained=depth_trained)
+    watch, watched = Stopwatch(), list[_Watched]()
+    frames = sampled_frames(video, decision.frame_rate)
+    for frame, seen in watch.each("face", tracked(watch.each("decode", frames), faces)):
+        embeddings = {track: encoder.encode(frame.image, box) for track, box in seen.items()}
+        watched.append(_Watched(time_ms=frame.time_ms, faces=seen, embeddings=embeddings))
+    subjects: dict[int | None, list[int | None]] = {None: largest([one.faces for one in watched])}
+    if faces.all_faces:
+        subjects = _every_track(watched) or subjects
+    detectors = {
+        face: StreamingDetector(runtime, spec=spec, decision=decision, depth_trained=depth_trained) for face in subjects
     }
-    return Detection(video=video, verdict=verdict, latency_ms=latency_ms)
+    verdicts = {}
+    for face, tracks in subjects.items():
+        detector = detectors[face]
+        for one, track in _span(watched, tracks) if face is not None else zip(watched, tracks, strict=True):
+            detector.add(None if track is None else one.embeddings[track], one.time_ms)
+        verdicts[face] = detector.finish()
+    count = max(1, len(watched))
+    latency_ms = {
+        "decode": watch.seconds.get("decode", 0.0) * 1000 / count,
+        "face": watch.seconds.get("face", 0.0) * 1000 / count,
+        "encode": encoder.times.encode / count,
+        "classify": sum(detector.times.classify for detector in detectors.values()) / count,
+    }
+    return [
+        Detection(video=video, verdict=verdict, latency_ms=latency_ms, face=face) for face, verdict in verdicts.items()
+    ]
+
+
+def _every_track(watched: Sequence[_Watched]) -> dict[int | None, list[int | None]]:
+    """For every track, largest first, itself where a frame shows it."""
+    order = by_size([one.faces for one in watched])
+    return {track: [track if track in one.faces else None for one in watched] for track in order}
+
+
+def _span(watched: Sequence[_Watched], tracks: Sequence[int | None]) -> list[tuple[_Watched, int | None]]:
+    """From the first to the last frame that has a track."""
+    there = [place for place, track in enumerate(tracks) if track is not None]
+    span = slice(there[0], there[-1] + 1)
+    return list(zip(watched[span], tracks[span], strict=True))
 
 
 def _ms_since(started: float) -> float:

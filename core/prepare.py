@@ -1,85 +1,78 @@
-"""From a corpus of videos to a store of clips: decode, find the face, cut it out, and keep what windows need."""
+"""From a corpus of videos to a store of clips, in worker processes; interrupted, it goes on where it stopped.
+
+Every video is decoded once, into crops (`core.ingest`). Where forgeries are asked for those are the bases, and clips
+are made of them in a second pass (`core.forge`), since a swap needs two.
+"""
 
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
-from dataclasses import dataclass
-from multiprocessing import get_context
+import shutil
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Literal
-
-import cv2
-import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
 
 from core.corpus import Corpus, Entry
-from core.decision import WINDOW, WindowSpan, window_spans
-from core.depth import depth_folder, read_depth
+from core.depth import depth_folder
+from core.depth_model import model_folder, weights_id
 from core.errors import InputError, WorkError
-from core.faces import FaceSettings, FaceTracker
-from core.forgery import self_blended_crops
-from core.preprocess import Box, DepthImage, Image, Square, cut, square_around
-from core.store import ClipStore, Sample, VideoRecord, encode_png
-from core.video import sampled_frames
+from core.forge import ForgeJob, forge, forged_from
+from core.ingest import IngestJob, Prepared, ingest
+from core.pool import Failure, worked
+from core.prepare_settings import Forged, PrepareSettings
+from core.seeding import seeded_generator
+from core.shelf import taken
+from core.store import BASE_PREFIX, RECORD_PREFIX, ClipStore, VideoRecord
 
 FAILURES = "failures.json"
-CODE_VERSION = 1
-"""Changes when a step below gives other results for the same video and settings."""
+SHELVES = ".shelves"
+INGEST_VERSION = 2
+"""Changes when `core.ingest`, or what it calls, gives other results for the same video and settings."""
+FORGE_VERSION = 1
+"""Changes when `core.forge` does."""
+HASHERS = 4
 
 
-Forged = Literal["self_blend"]
-
-
-class PrepareSettings(BaseModel):
-    """Everything that changes what is stored."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    frame_rate: float = 10.0
-    hop: int = Field(default=10, ge=1, le=WINDOW)
-    max_windows: int = Field(default=4, ge=1, description="windows kept of a video, evenly spaced")
-    crop_margin: float = Field(default=2.1, description="stored square over the face box; wider than any spec's")
-    padding: int = Field(default=0, ge=0, le=255)
-    faces: FaceSettings = FaceSettings()
-    depth: Literal["beside", "none"] = "beside"
-    forgeries: tuple[Forged, ...] = Field(
-        default=(), description="made from every real video, for corpora without fakes"
-    )
-    seed: int = 0
-
-
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True)
 class Summary:
-    """What a preparation did."""
+    """What a preparation did, and what the store holds now."""
 
-    prepared: int
-    reused: int
-    failures: dict[str, str]
-    """Reason by path."""
-    without_face: int
-    without_depth: int
     identities_from: str
+    notes: tuple[str, ...]
+    """What the corpus left out, and why."""
+    prepared: int = 0
+    """Videos decoded."""
+    reused: int = 0
+    failures: dict[str, str] = field(default_factory=dict)
+    """Reason by path."""
+    damaged: dict[str, str] = field(default_factory=dict)
+    """Why a video that was prepared now ended before its own end, by path."""
+    clips: Counter[str] = field(default_factory=Counter)
+    """Clips in the store by method."""
+    without_face: int = 0
+    without_depth: int = 0
+    without_donor: int = 0
+    """Real videos that no other identity of their side and folder could be swapped into."""
+    seconds: Counter[str] = field(default_factory=Counter)
+    """Time of all processes by stage."""
 
     def text(self, store: Path) -> str:
         """The lines a person reads after a preparation."""
+        methods = ", ".join(f"{count} {method}" for method, count in sorted(self.clips.items()))
         lines = [
             f"{store}: {self.prepared} prepared, {self.reused} reused, {len(self.failures)} failed; "
-            f"{self.without_face} without a face, {self.without_depth} without depth; "
-            f"identities from {self.identities_from}"
+            f"{sum(self.clips.values())} clips ({methods}), {self.without_face} without a face, "
+            f"{self.without_depth} without depth; identities from {self.identities_from}"
         ]
+        if self.without_donor:
+            lines.append(f"{self.without_donor} real videos have no other identity beside them to swap with")
+        lines += self.notes
+        lines += [f"damaged: {path}: {reason}" for path, reason in self.damaged.items()]
         lines += [f"failed: {reason}" for reason in self.failures.values()]
         return "\n".join(lines)
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Payload:
-    """A video on its way from a worker to the store."""
-
-    record: VideoRecord
-    crops: dict[int, bytes]
-    depths: dict[int, bytes]
 
 
 Progress = Callable[[int, int], None]
@@ -93,194 +86,211 @@ def prepare(
     workers: int | None = None,
     on_progress: Progress | None = None,
 ) -> Summary:
-    """Prepare every video of `corpus` that the store does not hold yet.
+    """Prepare every video of `corpus` that the store does not hold yet, in `workers` processes (None: all cores).
 
-    Interrupted, the next call goes on where it stopped. A video that fails is listed in `failures.json` and does not
-    stop the rest. Raises InputError where the store was begun with other settings or for other videos.
+    The store does not depend on `workers`; 0 works in this process, as a debugger likes it. A video that fails is
+    listed in `failures.json` and does not stop the rest. `on_progress(done, total)` counts videos and forged clips.
+    Raises InputError where the store was begun with other settings, for other videos, or is being written to; WorkError
+    where nothing can be prepared or the disk is full.
     """
-    plan = [
-        (entry, forgery)
-        for entry in corpus.entries
-        for forgery in (None, *settings.forgeries)
-        if forgery is None or entry.label == "real"
-    ]
-    with ClipStore.write(store_folder, {"code": CODE_VERSION, **settings.model_dump(mode="json")}) as store:
-        paths = {entry.path for entry in corpus.entries}
-        known = store.records()
-        foreign = next((record.path for record in known if record.path not in paths), None)
-        if foreign is not None:
-            raise InputError(f"{store_folder}: holds {foreign}, which is not in {corpus.folder}; give another --store")
-        keys = {_key(corpus.folder, entry, forgery, settings): (entry, forgery) for entry, forgery in plan}
-        store.keep_only(keys)
-        todo = {key: work for key, work in keys.items() if key not in store}
-        failures: dict[str, str] = {}
-        failed = 0
-        for done, (key, outcome) in enumerate(_worked(corpus.folder, todo, settings, workers), start=1):
-            if isinstance(outcome, str):
-                # A real video and its forgeries fail as one path.
-                failures[todo[key][0].path] = outcome
-                failed += 1
-            else:
-                store.add(outcome.record, outcome.crops, outcome.depths)
-            if on_progress:
-                on_progress(len(keys) - len(todo) + done, len(keys))
-        _write_failures(store_folder / FAILURES, failures)
-        records = store.records()
-        if not records:
+    count = os.cpu_count() or 1 if workers is None else workers
+    depth_model = None if settings.depth in ("beside", "none") else model_folder(settings.depth)
+    document = settings.model_dump(mode="json")
+    if depth_model is not None:
+        document["depth"] = f"weights {weights_id(depth_model)}"
+    about = {"code": [INGEST_VERSION, FORGE_VERSION], **document}
+    summary = Summary(identities_from=corpus.identities_from, notes=corpus.notes)
+    with ClipStore.write(store_folder, about) as store:
+        shelves = store_folder / SHELVES
+        shutil.rmtree(shelves, ignore_errors=True)
+        work = _Preparation(corpus, store, settings, depth_model, shelves, count, summary, on_progress)
+        try:
+            work.run(about)
+        finally:
+            shutil.rmtree(shelves, ignore_errors=True)
+    return summary
+
+
+def fingerprint(keys: Iterable[str]) -> str:
+    """Hex digest of what a store holds: its clips' keys cover content, labels, split and settings."""
+    return hashlib.sha256("\n".join(sorted(keys)).encode()).hexdigest()
+
+
+class _Preparation:
+    """The two passes over one store."""
+
+    def __init__(
+        self,
+        corpus: Corpus,
+        store: ClipStore,
+        settings: PrepareSettings,
+        depth_model: Path | None,
+        shelves: Path,
+        workers: int,
+        summary: Summary,
+        on_progress: Progress | None,
+    ) -> None:
+        self._corpus, self._store, self._settings = corpus, store, settings
+        self._depth_model, self._shelves, self._workers = depth_model, shelves, workers
+        self._summary, self._on_progress = summary, on_progress
+        self._first_pass = BASE_PREFIX if settings.forgeries else RECORD_PREFIX
+        reals = sum(entry.label == "real" for entry in corpus.entries)
+        self._total = len(corpus.entries)
+        if settings.forgeries:
+            self._total += len(corpus.entries) + reals * len(settings.forgeries)
+        self._done = 0
+
+    def run(self, about: Mapping[str, object]) -> None:
+        """Bring the store to what the corpus and the settings ask for."""
+        self._refuse_foreign()
+        self._ingest(about)
+        if self._settings.forgeries:
+            self._forge()
+        failures = self._store.folder / FAILURES
+        _write_failures(failures, self._summary.failures)
+        keys = self._store.keys()
+        if not keys:
             raise WorkError(
-                f"{corpus.folder}: none of its {len(plan)} videos could be prepared; see {store_folder / FAILURES}"
+                f"{self._corpus.folder}: none of its {len(self._corpus.entries)} videos could be prepared; "
+                f"see {failures}"
             )
-        store.complete(fingerprint(records))
-    return Summary(
-        prepared=len(todo) - failed,
-        reused=len(keys) - len(todo),
-        failures=failures,
-        without_face=sum(all(sample.box is None for sample in record.samples) for record in records),
-        without_depth=sum(not any(sample.depth_valid for sample in record.samples) for record in records),
-        identities_from=corpus.identities_from,
-    )
+        for record in self._store.each_record():
+            self._summary.clips[record.method] += 1
+            self._summary.without_face += all(sample.face is None for sample in record.samples)
+            self._summary.without_depth += not any(sample.depth_valid for sample in record.samples)
+        self._store.complete(fingerprint(keys))
 
+    def _refuse_foreign(self) -> None:
+        paths = {entry.path for entry in self._corpus.entries}
+        for record in self._store.each_record(self._first_pass):
+            if record.path not in paths:
+                raise InputError(
+                    f"{self._store.folder}: holds {record.path}, which is not in {self._corpus.folder}; "
+                    "give another --store"
+                )
 
-def fingerprint(records: Iterable[VideoRecord]) -> str:
-    """Hex digest of what a store holds: its keys cover content, labels, split and settings."""
-    return hashlib.sha256("\n".join(sorted(record.key for record in records)).encode()).hexdigest()
-
-
-def _key(folder: Path, entry: Entry, forgery: Forged | None, settings: PrepareSettings) -> str:
-    digest = hashlib.sha256()
-    about = [CODE_VERSION, forgery, entry.path, entry.label, entry.identity, entry.method, entry.split]
-    digest.update(json.dumps([*about, settings.model_dump(mode="json")], sort_keys=True).encode())
-    video = folder / entry.path
-    for file in (video, *sorted(depth_folder(video).glob("*.png"))):
-        digest.update(file.name.encode())
-        with file.open("rb") as stream:
-            digest.update(hashlib.file_digest(stream, "sha256").digest())
-    return digest.hexdigest()[:32]
-
-
-def _worked(
-    folder: Path, todo: dict[str, tuple[Entry, Forged | None]], settings: PrepareSettings, workers: int | None
-) -> Iterable[tuple[str, _Payload | str]]:
-    """(key, payload or reason of failure) of every video, in the order in which they are ready."""
-    count = min(workers or os.cpu_count() or 1, len(todo))
-    if count <= 1:
-        for key, (entry, forgery) in todo.items():
-            yield key, _attempt(key, folder, entry, forgery, settings)
-        return
-    # Spawned, not forked: the parent may already run threads.
-    with ProcessPoolExecutor(count, mp_context=get_context("spawn"), initializer=_one_thread) as pool:
-        futures: dict[Future[_Payload | str], str] = {
-            pool.submit(_attempt, key, folder, entry, forgery, settings): key for key, (entry, forgery) in todo.items()
+    def _ingest(self, about: Mapping[str, object]) -> None:
+        """Decode what is not there yet."""
+        entries = self._corpus.entries
+        with ThreadPoolExecutor(HASHERS) as hashers:
+            key_of = partial(_key, self._corpus.folder, json.dumps(about, sort_keys=True), self._settings.depth)
+            found = hashers.map(key_of, entries)
+            keys = dict(zip(found, entries, strict=True))
+        self._store.keep_only(keys, self._first_pass)
+        self._store.drop_orphans()
+        there = set(self._store.keys(self._first_pass))
+        # With forgeries the depth of a clip is estimated from what the clip shows in the end.
+        model = None if self._settings.forgeries else self._depth_model
+        jobs = {
+            key: IngestJob(
+                key=key,
+                folder=self._corpus.folder,
+                entry=entry,
+                settings=self._settings,
+                depth_model=model,
+                shelf=self._shelves / key,
+            )
+            for key, entry in keys.items()
+            if key not in there
         }
-        for future in as_completed(futures):
-            yield futures.pop(future), future.result()
+        self._summary.reused = len(there)
+        self._done = len(there)
+        results = worked(ingest, jobs, workers=self._workers, name=lambda job: str(job.folder / job.entry.path))
+        for key, result in results:
+            if isinstance(result, Failure):
+                self._summary.failures[jobs[key].entry.path] = result.reason
+            else:
+                self._keep(result, self._first_pass)
+                self._summary.prepared += 1
+                if result.damage is not None:
+                    self._summary.damaged[result.record.path] = result.damage
+            self._step()
 
+    def _forge(self) -> None:
+        """Make the clips of every base."""
+        planned = dict(self._plan())
+        self._store.keep_only(planned)
+        self._store.drop_orphans()
+        there = set(self._store.keys())
+        self._done = self._total - len(planned) + len(there)
+        jobs = {key: job for key, job in planned.items() if key not in there}
+        # LMDB forbids to open a store twice in one process.
+        work = forge if self._workers else partial(forged_from, self._store)
+        for key, result in worked(work, jobs, workers=self._workers, name=lambda job: job.name):
+            if isinstance(result, Failure):
+                self._summary.failures[f"{jobs[key].name} ({jobs[key].method or 'original'})"] = result.reason
+            else:
+                self._keep(result, RECORD_PREFIX)
+            self._step()
 
-def _one_thread() -> None:
-    cv2.setNumThreads(1)
+    def _plan(self) -> Iterator[tuple[str, ForgeJob]]:
+        """The clips to be made of the bases, and for each swap the donor: drawn, whatever the order of the work."""
+        bases = sorted(self._store.each_record(BASE_PREFIX), key=lambda base: base.path)
+        groups: dict[tuple[str, str], list[VideoRecord]] = {}
+        for base in bases:
+            if base.label == "real" and any(sample.kept for sample in base.samples):
+                groups.setdefault(_surroundings(base), []).append(base)
+        for base in bases:
+            yield self._job(base, None, None)
+            if base.label != "real":
+                continue
+            for method in self._settings.forgeries:
+                donor = None
+                if method == "swap":
+                    others = [b for b in groups.get(_surroundings(base), ()) if b.identity != base.identity]
+                    if not others:
+                        self._summary.without_donor += 1
+                        continue
+                    generator = seeded_generator("donor", self._settings.seed, base.key)
+                    donor = others[int(generator.integers(len(others)))].key
+                yield self._job(base, method, donor)
 
-
-def _attempt(key: str, folder: Path, entry: Entry, forgery: Forged | None, settings: PrepareSettings) -> _Payload | str:
-    try:
-        return _prepared(key, folder, entry, forgery, settings)
-    except (InputError, WorkError) as error:
-        return str(error)
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Seen:
-    """One sampled frame after detection: its crop, the box inside the crop, and the crop of its depth."""
-
-    time_ms: float
-    crop: Image | None
-    box: Box | None
-    depth: DepthImage | None
-
-
-def _prepared(key: str, folder: Path, entry: Entry, forgery: Forged | None, settings: PrepareSettings) -> _Payload:
-    video = folder / entry.path
-    seen = _seen(video, settings)
-    windows = _evenly(window_spans(len(seen), settings.hop), settings.max_windows)
-    kept = {index for window in windows for index in range(window.start, window.end) if seen[index].box is not None}
-    crops = {index: crop for index in sorted(kept) if (crop := seen[index].crop) is not None}
-    depths = {index: depth for index in crops if (depth := seen[index].depth) is not None}
-    label, method = entry.label, entry.method
-    if forgery is not None:
-        label, method = "fake", forgery
-    if forgery is not None and crops:
-        boxes = [box for index in crops if (box := seen[index].box) is not None]
-        generator = np.random.default_rng([settings.seed, int(key[:8], 16)])
-        forged = self_blended_crops(list(crops.values()), boxes, generator)
-        crops = dict(zip(crops, forged.frames, strict=True))
-    record = VideoRecord(
-        key=key,
-        path=entry.path,
-        label=label,
-        identity=entry.identity,
-        method=method,
-        split=entry.split,
-        samples=tuple(
-            Sample(
-                time_ms=frame.time_ms,
-                box=None
-                if index not in crops or frame.box is None
-                else (frame.box.x, frame.box.y, frame.box.w, frame.box.h),
-                depth_valid=index in depths,
-            )
-            for index, frame in enumerate(seen)
-        ),
-        windows=tuple((window.start, window.end) for window in windows),
-        depth_range=_range(list(depths.values())),
-    )
-    return _Payload(
-        record=record,
-        crops={index: encode_png(crop) for index, crop in crops.items()},
-        depths={index: encode_png(depth) for index, depth in depths.items()},
-    )
-
-
-def _seen(video: Path, settings: PrepareSettings) -> list[_Seen]:
-    tracker = FaceTracker(settings.faces)
-    seen = []
-    for frame in sampled_frames(video, settings.frame_rate):
-        box = tracker.update(frame.image)
-        if box is None:
-            seen.append(_Seen(time_ms=frame.time_ms, crop=None, box=None, depth=None))
-            continue
-        square = square_around(box, settings.crop_margin)
-        depth = read_depth(video, frame.index) if settings.depth == "beside" else None
-        if depth is not None and depth.shape != frame.image.shape[:2]:
-            raise InputError(
-                f"{video}: its depth is {depth.shape[1]}x{depth.shape[0]}, its frames "
-                f"{frame.image.shape[1]}x{frame.image.shape[0]}; write depth at the frames' size"
-            )
-        seen.append(
-            _Seen(
-                time_ms=frame.time_ms,
-                crop=cut(frame.image, square, settings.padding),
-                box=box.shifted(-square.x0, -square.y0),
-                depth=None if depth is None else _cut_depth(depth, square),
-            )
+    def _job(self, base: VideoRecord, method: Forged | None, donor: str | None) -> tuple[str, ForgeJob]:
+        key = hashlib.sha256(json.dumps([base.key, method, donor]).encode()).hexdigest()[:32]
+        return key, ForgeJob(
+            key=key,
+            base=base.key,
+            method=method,
+            donor=donor,
+            name=base.path,
+            store=self._store.folder,
+            settings=self._settings,
+            depth_model=self._depth_model,
+            shelf=self._shelves / key,
         )
-    return seen
+
+    def _keep(self, result: Prepared, prefix: bytes) -> None:
+        data = taken(result.shelf, [place for _, _, place in result.pictures])
+        pictures = ((kind, index, png) for (kind, index, _), png in zip(result.pictures, data, strict=True))
+        self._store.add(result.record, pictures, prefix)
+        self._summary.seconds.update(result.seconds)
+
+    def _step(self) -> None:
+        self._done += 1
+        if self._on_progress:
+            self._on_progress(self._done, self._total)
 
 
-def _cut_depth(depth: DepthImage, square: Square) -> DepthImage:
-    """The square of a depth map; outside the frame it is as far as the farthest point inside, so the range holds."""
-    farthest = int(cut(depth, square, np.iinfo(depth.dtype).max).min())
-    return cut(depth, square, farthest)
+def _surroundings(base: VideoRecord) -> tuple[str, str]:
+    """Side of the split and folder: swaps stay within both."""
+    return base.split, Path(base.path).parent.as_posix()
 
 
-def _evenly(windows: list[WindowSpan], most: int) -> list[WindowSpan]:
-    if len(windows) <= most:
-        return windows
-    return [windows[round(place)] for place in np.linspace(0, len(windows) - 1, most)]
-
-
-def _range(depths: Sequence[DepthImage]) -> tuple[int, int] | None:
-    if not depths:
-        return None
-    return min(int(depth.min()) for depth in depths), max(int(depth.max()) for depth in depths)
+def _key(folder: Path, about: str, depth: str, entry: Entry) -> str:
+    """Covers the settings and code that `about` tells, the entry, the video, and the depth beside it if it is read."""
+    digest = hashlib.sha256(about.encode())
+    digest.update(repr(entry).encode())
+    video = folder / entry.path
+    depths = sorted(depth_folder(video).glob("*.png")) if depth == "beside" else []
+    for file in (video, *depths):
+        digest.update(file.name.encode())
+        try:
+            with file.open("rb") as stream:
+                digest.update(hashlib.file_digest(stream, "sha256").digest())
+        except OSError as error:
+            # It fails as a video of its own when its turn comes.
+            digest.update(f"unreadable: {error.errno}".encode())
+    return digest.hexdigest()[:32]
 
 
 def _write_failures(file: Path, failures: dict[str, str]) -> None:
@@ -288,5 +298,8 @@ def _write_failures(file: Path, failures: dict[str, str]) -> None:
         file.unlink(missing_ok=True)
         return
     temporary = file.with_suffix(".tmp")
-    temporary.write_text(json.dumps(failures, indent=2, sort_keys=True) + "\n")
-    temporary.replace(file)
+    try:
+        temporary.write_text(json.dumps(failures, indent=2, sort_keys=True) + "\n")
+        temporary.replace(file)
+    except OSError as error:
+        raise WorkError(f"{file}: could not be written ({error.strerror}); make room and try again") from error

@@ -38,6 +38,10 @@ class Box:
         """The same box seen from an origin at (-dx, -dy), in pixels."""
         return Box(x=self.x + dx, y=self.y + dy, w=self.w, h=self.h)
 
+    def scaled(self, factor: float) -> "Box":
+        """The same box in a picture `factor` times as large."""
+        return Box(x=self.x * factor, y=self.y * factor, w=self.w * factor, h=self.h * factor)
+
     def iou(self, other: "Box") -> float:
         """Intersection over union with `other`, in [0, 1]."""
         across = min(self.x + self.w, other.x + other.w) - max(self.x, other.x)
@@ -48,14 +52,16 @@ class Box:
 
 
 class PreprocessSpec(BaseModel):
-    """How a face becomes a model's input: a square around the box, scaled and never stretched."""
+    """How a face becomes a model's input: a square around the box, never stretched."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     size: int = Field(ge=32, le=1024, multiple_of=32, description="side S of the square input, px")
     margin: float = Field(ge=1.0, le=3.0, description="side of the square over the longer side of the face box")
     padding: int = Field(default=0, ge=0, le=255, description="value of every channel outside the frame")
-    fit: Literal["scale"] = "scale"
+    fit: Literal["scale", "pad"] = Field(
+        default="scale", description="pad: never scaled, larger faces centre-cropped; for training and comparison only"
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,28 +98,53 @@ def resample(square_image: npt.NDArray[Any], size: int, padding: int) -> npt.NDA
     f = max(1, floor(N / size)); the square is padded right and below with `padding` to a multiple of f and averaged
     over f x f blocks; then bilinear at half-pixel centres, edge samples clamped.
     """
-    factor = max(1, square_image.shape[0] // size)
+    pixels = reduced(square_image, max(1, square_image.shape[0] // size), padding)
+    if pixels.shape[0] != size:
+        pixels = _float32(cv2.resize(pixels, (size, size), interpolation=cv2.INTER_LINEAR))
+    return pixels
+
+
+def reduced(square_image: npt.NDArray[Any], factor: int, padding: int = 0) -> npt.NDArray[np.float32]:
+    """A square [N, N] or [N, N, C] averaged over `factor` x `factor` blocks: float32 [M, M(, C)], M = ceil(N / factor).
+
+    The square is padded right and below with `padding` to a multiple of `factor`.
+    """
     short = -square_image.shape[0] % factor
     pixels = square_image.astype(np.float32)
     if short:
         border = (float(padding),) * 4
         pixels = _float32(cv2.copyMakeBorder(pixels, 0, short, 0, short, cv2.BORDER_CONSTANT, value=border))
-    blocks = pixels.shape[0] // factor
     if factor > 1:
-        pixels = _float32(cv2.resize(pixels, (blocks, blocks), interpolation=cv2.INTER_AREA))
-    if blocks != size:
-        pixels = _float32(cv2.resize(pixels, (size, size), interpolation=cv2.INTER_LINEAR))
+        side = pixels.shape[0] // factor
+        pixels = _float32(cv2.resize(pixels, (side, side), interpolation=cv2.INTER_AREA))
     return pixels
 
 
+def padded(square_image: npt.NDArray[Any], size: int, padding: int) -> npt.NDArray[np.float32]:
+    """Fit a square [N, N] or [N, N, C] into [size, size(, C)] without scaling it, as the reference does.
+
+    c = floor((N - size) / 2); pixel (y, x) of the result is pixel (y + c, x + c) of the square where that exists,
+    else `padding`. So a smaller square is padded on all sides, one pixel more on the left and above where the sides
+    differ by an odd number, and a larger one is cropped about its centre.
+    """
+    corner = (square_image.shape[0] - size) // 2
+    return _float32(cut(square_image, Square(x0=corner, y0=corner, side=size), padding))
+
+
+def fitted(square_image: npt.NDArray[Any], spec: PreprocessSpec, padding: int) -> npt.NDArray[np.float32]:
+    """A square [N, N] or [N, N, C] at the spec's size: float32 [S, S(, C)], by `resample` or `padded`."""
+    fit = resample if spec.fit == "scale" else padded
+    return fit(square_image, spec.size, padding)
+
+
 def preprocess(image: Image, box: Box, spec: PreprocessSpec) -> npt.NDArray[np.float32]:
-    """Cut and scale the face: float32 [3, S, S], RGB, 0-255 (normalisation is inside the model's graph).
+    """Cut and fit the face: float32 [3, S, S], RGB, 0-255 (normalisation is inside the model's graph).
 
     `image` is uint8 [H, W, 3], RGB. Depends only on pixels inside the square, so a wider crop of the same frame with
     the box moved accordingly gives the same tensor.
     """
     square = cut(image, square_around(box, spec.margin), spec.padding)
-    return np.ascontiguousarray(resample(square, spec.size, spec.padding).transpose(2, 0, 1))
+    return np.ascontiguousarray(fitted(square, spec, spec.padding).transpose(2, 0, 1))
 
 
 def _float32(pixels: npt.NDArray[Any]) -> npt.NDArray[np.float32]:

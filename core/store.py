@@ -1,14 +1,17 @@
 """Prepared clips in LMDB: lossless face crops, boxes, validity and depth, and what each belongs to.
 
-A video's keys are written in one transaction that ends with its record, so a record that exists is whole. Values are
-PNG pictures and JSON; nothing is unpickled.
+A video's pictures are written before its record, so a record that exists is whole; pictures without one are what a
+kill left behind, and the next writer drops them. Values are PNG pictures and JSON; nothing is unpickled.
 """
 
+import fcntl
 import json
-from collections.abc import Container, Iterator, Mapping
+import os
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import IO, Any, Literal, Self
 
 import cv2
 import lmdb
@@ -24,8 +27,14 @@ DATA = "data.mdb"
 SETTINGS_KEY = b"settings"
 COMPLETE_KEY = b"complete"
 RECORD_PREFIX = b"record/"
-FORMAT = 1
+BASE_PREFIX = b"base/"
+"""Of what forgeries are made from, where preparation makes any: a record that is no clip to train on."""
+LOCK = "writer.lock"
+FORMAT = 2
 """Changes with the layout of keys and values."""
+
+PictureKind = Literal["crop", "depth", "mask", "poster"]
+PICTURE_KINDS: tuple[PictureKind, ...] = ("crop", "depth", "mask", "poster")
 
 FAST_PNG = (
     *(cv2.IMWRITE_PNG_COMPRESSION, 1),
@@ -37,16 +46,37 @@ FAST_PNG = (
 MAP_BYTES = 1 << 40
 """Address space reserved, not disk: LMDB's file grows as it is written."""
 
+CHUNK_BYTES = 16 << 20
+"""A transaction's pages stay in memory until it ends."""
+CHUNK_KEYS = 4096
+
 
 class Sample(BaseModel):
     """One sampled frame of a video."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    index: int
+    """Place in decode order, counted over every frame of the video."""
     time_ms: float
-    box: tuple[float, float, float, float] | None
-    """x, y, w, h in pixels of the stored crop; None where no face was found."""
+    face: tuple[float, float, float, float] | None
+    """x, y, w, h of the face in pixels of the upright frame; None where none was found."""
+    kept: bool
+    """Whether a window holds it, so that its crop is stored: only a sample with a face."""
+    origin: tuple[float, float] = (0.0, 0.0)
+    """x, y of the stored crop's corner in pixels of the frame."""
     depth_valid: bool
+
+
+class ForgeryRecord(BaseModel):
+    """How a fake was made, where it was made here."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    visibility: float
+    """Mean change inside the mask, in levels of 0-255: the strength by which figures are split."""
+    draws: dict[str, float]
+    """What was drawn for the clip, as the forgery names it."""
 
 
 class VideoRecord(BaseModel):
@@ -59,29 +89,48 @@ class VideoRecord(BaseModel):
     path: str
     label: VideoLabel
     identity: str
+    source: str = ""
+    """Identity whose face a fake shows, where it is known."""
     method: str
+    compression: str = ""
+    """FaceForensics++'s raw, c23 or c40, and what preparation compressed again: `c23+libx264-30`."""
     split: Split
+    frame_size: tuple[int, int]
+    """Width and height of the upright frames, px."""
     samples: tuple[Sample, ...]
     windows: tuple[tuple[int, int], ...]
     """[start, end) over samples; those below the minimum coverage are among them."""
     depth_range: tuple[int, int] | None
     """Smallest and largest depth over the whole clip; None where it has none."""
+    forgery: ForgeryRecord | None = None
+    """None for a real video, and for a fake that came as one."""
+
+    def box(self, index: int) -> Box:
+        """The face of a sample that has one, in pixels of the frame."""
+        face = self.samples[index].face
+        assert face is not None
+        return Box(x=face[0], y=face[1], w=face[2], h=face[3])
+
+
+Picture = tuple[PictureKind, int, bytes]
+"""(kind, index of the sample, PNG)."""
 
 
 class ClipStore:
     """A folder with one LMDB environment. Open it with `read` or `write`."""
 
-    def __init__(self, folder: Path, environment: lmdb.Environment) -> None:
+    def __init__(self, folder: Path, environment: lmdb.Environment, lock: IO[str] | None = None) -> None:
         self.folder = folder
         self._environment = environment
+        self._lock = lock
 
     @classmethod
-    def read(cls, folder: Path) -> Self:
-        """Open for reading; any number of processes may."""
+    def read(cls, folder: Path, *, while_written: bool = False) -> Self:
+        """Open for reading; any number of processes may. `while_written`: another process writes at the same time."""
         if not (folder / DATA).is_file():
             raise InputError(f"{folder}: no store here; type `python -m core prepare CORPUS --store {folder}` first")
         try:
-            environment = lmdb.open(str(folder), readonly=True, lock=False, max_readers=64, readahead=False)
+            environment = lmdb.open(str(folder), readonly=True, lock=while_written, max_readers=64, readahead=False)
         except lmdb.Error as error:
             raise InputError(f"{folder}: not a readable store ({error}); prepare it again in another folder") from error
         store = cls(folder, environment)
@@ -93,21 +142,27 @@ class ClipStore:
 
     @classmethod
     def write(cls, folder: Path, settings: Mapping[str, Any]) -> Self:
-        """Open for writing, new or to go on; `settings` must be those it was begun with."""
-        folder.mkdir(parents=True, exist_ok=True)
-        environment = lmdb.open(str(folder), map_size=MAP_BYTES, writemap=False)
-        store = cls(folder, environment)
-        wanted = json.loads(json.dumps({**settings, "format": FORMAT}))
-        found = store.settings()
-        if found and found != wanted:
-            changed = ", ".join(sorted(name for name in wanted | found if wanted.get(name) != found.get(name)))
-            environment.close()
-            raise InputError(
-                f"{folder}: begun with other settings ({changed}); give another --store, or remove this folder"
-            )
-        if not found:
-            with environment.begin(write=True) as transaction:
-                transaction.put(SETTINGS_KEY, json.dumps(wanted, sort_keys=True).encode())
+        """Open for writing, new or to go on; `settings` must be those it was begun with.
+
+        Raises InputError for other settings, and while another process writes; WorkError where nothing can be written.
+        """
+        lock = _locked(folder)
+        try:
+            store = cls(folder, _writable(folder), lock)
+            wanted = json.loads(json.dumps({**settings, "format": FORMAT}))
+            found = store.settings()
+            if found and found != wanted:
+                changed = ", ".join(sorted(name for name in wanted | found if wanted.get(name) != found.get(name)))
+                store.close()
+                raise InputError(
+                    f"{folder}: begun with other settings ({changed}); give another --store, or remove this folder"
+                )
+            if not found:
+                with store._writing("its settings") as transaction:
+                    transaction.put(SETTINGS_KEY, json.dumps(wanted, sort_keys=True).encode())
+        except BaseException:
+            lock.close()
+            raise
         return store
 
     def __enter__(self) -> Self:
@@ -116,7 +171,13 @@ class ClipStore:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the files, and of the right to write."""
         self._environment.close()
+        if self._lock is not None:
+            self._lock.close()
 
     def settings(self) -> dict[str, Any]:
         """What the store was prepared with; empty in a new one."""
@@ -125,48 +186,66 @@ class ClipStore:
         return dict(json.loads(value)) if value else {}
 
     def records(self) -> list[VideoRecord]:
-        """Every complete video, sorted by path."""
-        with self._environment.begin() as transaction, transaction.cursor() as cursor:
-            values = list(_values(cursor, RECORD_PREFIX))
+        """Every complete clip, sorted by path, originals before forgeries."""
+        return sorted(self.each_record(), key=lambda record: (record.path, record.label != "real", record.method))
+
+    def each_record(self, prefix: bytes = RECORD_PREFIX) -> Iterator[VideoRecord]:
+        """Every complete clip (or, with `BASE_PREFIX`, base), one at a time, sorted by key."""
         try:
-            return sorted(
-                (VideoRecord.model_validate_json(value) for value in values), key=lambda r: (r.path, r.method)
-            )
+            with self._environment.begin() as transaction, transaction.cursor() as cursor:
+                for value in _values(cursor, prefix):
+                    yield VideoRecord.model_validate_json(value)
         except ValidationError as error:
             raise InputError(f"{self.folder}: a record in it is damaged; prepare it again in another folder") from error
 
-    def __contains__(self, key: str) -> bool:
+    def base(self, key: str) -> VideoRecord:
+        """The base of that key."""
         with self._environment.begin() as transaction:
-            return transaction.get(_record_key(key)) is not None
+            value = transaction.get(BASE_PREFIX + key.encode())
+        assert value is not None, key
+        return VideoRecord.model_validate_json(value)
 
-    def add(self, record: VideoRecord, crops: Mapping[int, bytes], depths: Mapping[int, bytes]) -> None:
-        """Write a video whole: PNG-encoded crops and depth crops by sample index, then the record."""
-        try:
-            with self._environment.begin(write=True) as transaction:
-                for index, png in crops.items():
-                    transaction.put(_picture_key("crop", record.key, index), png)
-                for index, png in depths.items():
-                    transaction.put(_picture_key("depth", record.key, index), png)
-                transaction.put(_record_key(record.key), record.model_dump_json().encode())
-        except lmdb.Error as error:
-            raise WorkError(
-                f"{self.folder}: could not write {record.path} ({error}); what was written stays readable"
-            ) from error
+    def keys(self, prefix: bytes = RECORD_PREFIX) -> list[str]:
+        """The key of every complete clip (or base), sorted."""
+        with self._environment.begin() as transaction, transaction.cursor() as cursor:
+            return [key.removeprefix(prefix).decode() for key in _keys(cursor, prefix)]
 
-    def keep_only(self, keys: Container[str]) -> None:
-        """Drop every video whose key is not among `keys`, and the mark of completeness."""
-        stale = [record for record in self.records() if record.key not in keys]
-        with self._environment.begin(write=True) as transaction:
+    def add(self, record: VideoRecord, pictures: Iterable[Picture], prefix: bytes = RECORD_PREFIX) -> None:
+        """Write a clip (or a base): its pictures in chunks, then the record that makes it whole."""
+        for chunk in _chunks(pictures):
+            with self._writing(record.path) as transaction:
+                for kind, index, png in chunk:
+                    transaction.put(_picture_key(kind, record.key, index), png)
+        with self._writing(record.path) as transaction:
+            transaction.put(prefix + record.key.encode(), record.model_dump_json().encode())
+
+    def keep_only(self, keys: Container[str], prefix: bytes = RECORD_PREFIX) -> None:
+        """Drop every clip (or base) whose key is not among `keys`, and the mark of completeness."""
+        self._delete([prefix + key.encode() for key in self.keys(prefix) if key not in keys])
+
+    def drop_orphans(self) -> None:
+        """Drop pictures that belong to nothing: a kill or `keep_only` left them."""
+        owners = {*self.keys(), *self.keys(BASE_PREFIX)}
+        with self._environment.begin() as transaction, transaction.cursor() as cursor:
+            orphans = [
+                key
+                for kind in PICTURE_KINDS
+                for key in _keys(cursor, f"{kind}/".encode())
+                if key.split(b"/")[1].decode() not in owners
+            ]
+        self._delete(orphans)
+
+    def _delete(self, keys: Sequence[bytes]) -> None:
+        with self._writing("nothing new") as transaction:
             transaction.delete(COMPLETE_KEY)
-            for record in stale:
-                for index in range(len(record.samples)):
-                    transaction.delete(_picture_key("crop", record.key, index))
-                    transaction.delete(_picture_key("depth", record.key, index))
-                transaction.delete(_record_key(record.key))
+        for first in range(0, len(keys), CHUNK_KEYS):
+            with self._writing("nothing new") as transaction:
+                for key in keys[first : first + CHUNK_KEYS]:
+                    transaction.delete(key)
 
     def complete(self, fingerprint: str) -> None:
         """Mark the store as whole; `fingerprint` names what it holds."""
-        with self._environment.begin(write=True) as transaction:
+        with self._writing("its fingerprint") as transaction:
             transaction.put(COMPLETE_KEY, fingerprint.encode())
 
     @property
@@ -179,17 +258,38 @@ class ClipStore:
         return bytes(value).decode()
 
     def crop(self, record: VideoRecord, index: int) -> tuple[Image, Box]:
-        """The stored crop of a sample that has a face, uint8 [H, W, 3] RGB, and the face box in it."""
-        box = record.samples[index].box
-        assert box is not None
+        """The stored crop of a kept sample, uint8 [H, W, 3] RGB, and the face box in it."""
         picture = self._picture("crop", record, index)
-        return np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB), dtype=np.uint8), Box(
-            x=box[0], y=box[1], w=box[2], h=box[3]
-        )
+        x, y = record.samples[index].origin
+        box = record.box(index).shifted(-x, -y)
+        return np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB), dtype=np.uint8), box
 
     def depth(self, record: VideoRecord, index: int) -> DepthImage:
         """The depth of the same crop, uint16 [H, W]."""
         return self._picture("depth", record, index)
+
+    def mask(self, record: VideoRecord, index: int) -> npt.NDArray[np.uint8]:
+        """Where a forgery made here changed the same crop: uint8 [H, W], 0-255 is a share of 0-1."""
+        return self._picture("mask", record, index)
+
+    def poster(self, record: VideoRecord, index: int) -> Image | None:
+        """The whole frame of a sample, reduced: uint8 [H, W, 3], RGB; None where the store holds none of it."""
+        with self._environment.begin() as transaction:
+            if transaction.get(_picture_key("poster", record.key, index)) is None:
+                return None
+        return np.asarray(cv2.cvtColor(self._picture("poster", record, index), cv2.COLOR_BGR2RGB), dtype=np.uint8)
+
+    @contextmanager
+    def _writing(self, what: str) -> Iterator[lmdb.Transaction]:
+        """A transaction that takes effect whole or, on a full disk, not at all."""
+        try:
+            with self._environment.begin(write=True) as transaction:
+                yield transaction
+        except (lmdb.Error, OSError) as error:
+            raise WorkError(
+                f"{self.folder}: could not write {what} ({error}); what was written before stays readable: "
+                "make room and type the same command again"
+            ) from error
 
     def _picture(self, kind: str, record: VideoRecord, index: int) -> npt.NDArray[Any]:
         with self._environment.begin(buffers=True) as transaction:
@@ -209,6 +309,42 @@ def encode_png(picture: npt.NDArray[Any]) -> bytes:
     return data.tobytes()
 
 
+def decode_png(data: bytes) -> Image:
+    """uint8 [H, W, 3], RGB, of what `encode_png` made."""
+    picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+    assert picture is not None
+    return np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB), np.uint8)
+
+
+def _locked(folder: Path) -> IO[str]:
+    """The right to write to `folder`, held while the file is open: unlike a pid file it ends with its process."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = (folder / LOCK).open("a+", encoding="ascii")
+    except OSError as error:
+        raise InputError(f"{folder}: cannot be written to ({error.strerror}); give another --store") from error
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        lock.seek(0)
+        holder = lock.read().strip() or "unknown"
+        lock.close()
+        raise InputError(
+            f"{folder}: process {holder} is writing to it; wait until it has finished, or give another --store"
+        ) from None
+    lock.truncate(0)
+    lock.write(f"{os.getpid()}\n")
+    lock.flush()
+    return lock
+
+
+def _writable(folder: Path) -> lmdb.Environment:
+    try:
+        return lmdb.open(str(folder), map_size=MAP_BYTES, writemap=False)
+    except lmdb.Error as error:
+        raise WorkError(f"{folder}: the store cannot be opened ({error}); give another --store") from error
+
+
 def _values(cursor: lmdb.Cursor, prefix: bytes) -> Iterator[bytes]:
     if not cursor.set_range(prefix):
         return
@@ -218,8 +354,27 @@ def _values(cursor: lmdb.Cursor, prefix: bytes) -> Iterator[bytes]:
         yield bytes(value)
 
 
-def _record_key(key: str) -> bytes:
-    return RECORD_PREFIX + key.encode()
+def _keys(cursor: lmdb.Cursor, prefix: bytes) -> Iterator[bytes]:
+    """The keys alone: the values stay on disk."""
+    if not cursor.set_range(prefix):
+        return
+    for key in cursor.iternext(keys=True, values=False):
+        if not bytes(key).startswith(prefix):
+            return
+        yield bytes(key)
+
+
+def _chunks(pictures: Iterable[Picture]) -> Iterator[list[Picture]]:
+    chunk: list[Picture] = []
+    size = 0
+    for picture in pictures:
+        chunk.append(picture)
+        size += len(picture[2])
+        if size >= CHUNK_BYTES:
+            yield chunk
+            chunk, size = [], 0
+    if chunk:
+        yield chunk
 
 
 def _picture_key(kind: str, key: str, index: int) -> bytes:

@@ -51,7 +51,6 @@ def embed(title: str, model: Teacher | Student, data: ClipData, *, depth_trained
                     depth_valid.append(heard)
                 report(k * len(data.windows) + int(batch.windows[-1]) + 1, variants * len(data.windows))
     shape = (variants, len(data.windows), WINDOW, -1)
-    # Cloned out of inference mode's reach: training reads these.
     return Embeddings(
         rgb=torch.cat(rgb).view(shape),
         depth=torch.cat(depth).view(shape),
@@ -93,7 +92,7 @@ def metrics_of(windows: list[ScoredWindow], records: list[VideoRecord], decision
     """The block of metrics.json over one side of the split, whose videos are `records`."""
     decided = {window.video for window in windows}
     samples = [sample for record in records for sample in record.samples]
-    valid = sum(sample.box is not None for sample in samples)
+    valid = sum(sample.face is not None for sample in samples)
     return summarise(
         windows,
         decision,

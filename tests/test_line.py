@@ -22,13 +22,13 @@ from core.commands import Detect
 from core.decision import WINDOW, Logits, window_spans
 from core.detector import detect_video
 from core.errors import InputError
-from core.faces import FaceSettings, FaceTracker
 from core.manifest import MANIFEST, Manifest, open_artifacts
 from core.models import Student
 from core.preprocess import preprocess
 from core.runs import METRICS, SAMPLES, read_student
 from core.runtimes import open_runtime
 from core.store import ClipStore
+from core.tracks import largest, tracked
 from core.transforms import Variant
 from core.video import encode_video, sampled_frames
 from export.commands import Export
@@ -76,8 +76,10 @@ def digests(folder: Path) -> dict[str, str]:
 def whole_clip_logits(student: Student, video: Path, manifest: Manifest) -> list[Logits]:
     """Every window of a video judged by torch from the clip as a whole, without a stream."""
     spec, decision = manifest.preprocess, manifest.decision
-    tracker = FaceTracker(FaceSettings())
-    frames = [(frame.image, tracker.update(frame.image)) for frame in sampled_frames(video, decision.frame_rate)]
+    seen = list(tracked(sampled_frames(video, decision.frame_rate)))
+    tracks = largest([faces for _, faces in seen])
+    boxes = [None if track is None else faces[track] for (_, faces), track in zip(seen, tracks, strict=True)]
+    frames = [(frame.image, box) for (frame, _), box in zip(seen, boxes, strict=True)]
     pixels = np.stack([np.zeros((3, spec.size, spec.size)) if b is None else preprocess(i, b, spec) for i, b in frames])
     valid = torch.tensor([box is not None for _, box in frames]).float()
     with torch.inference_mode():
@@ -260,13 +262,14 @@ def test_the_stream_of_an_artefact_agrees_with_torch_on_the_whole_clip(line: Lin
     runtime = open_runtime(line.artifacts, manifest.artifact("student_xnnpack_fp32.pte"))
 
     for video in held_out(line):
-        verdict = detect_video(
+        (detection,) = detect_video(
             video,
             runtime,
             spec=manifest.preprocess,
             decision=manifest.decision,
             depth_trained=manifest.depth_trained,
-        ).verdict
+        )
+        verdict = detection.verdict
         wanted = whole_clip_logits(student, video, manifest)
 
         assert [window.logits for window in verdict.windows] == [pytest.approx(row, abs=2e-3) for row in wanted]

@@ -19,6 +19,39 @@ FPS = 10.0
 
 
 @pytest.fixture(scope="session")
+def portrait() -> Image:
+    """uint8 [200, 200, 3]: the head of an astronaut, her face about 100 px wide."""
+    return np.ascontiguousarray(astronaut()[10:210, 130:330])  # type: ignore[no-untyped-call]
+
+
+@pytest.fixture(scope="session")
+def depth_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Depth Anything V2 Small as the hub has it, but for its weights."""
+    folder = tmp_path_factory.mktemp("depth") / "small"
+    import torch
+    from transformers import DepthAnythingConfig, DepthAnythingForDepthEstimation
+
+    torch.manual_seed(0)
+    small = DepthAnythingConfig(
+        backbone_config={
+            "model_type": "dinov2",
+            "hidden_size": 384,
+            "num_attention_heads": 6,
+            "image_size": 518,
+            "patch_size": 14,
+            "out_indices": [3, 6, 9, 12],
+            "apply_layernorm": True,
+            "reshape_hidden_states": False,
+        },
+        neck_hidden_sizes=[48, 96, 192, 384],
+        fusion_hidden_size=64,
+        reassemble_hidden_size=384,
+    )
+    DepthAnythingForDepthEstimation(small).save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
 def talking_head() -> Callable[..., Path]:
     """Writes a video of 10 frames a second in which one face moves: `talking_head(path, frames=12, seed=0)`.
 

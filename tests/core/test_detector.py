@@ -8,13 +8,15 @@ import pytest
 import torch
 
 from core.decision import WINDOW, Decision, window_spans
-from core.detector import StreamingDetector, Verdict, detect_video
+from core.detector import Detection, StreamingDetector, Verdict, detect_video
 from core.errors import InputError
+from core.faces import FaceSettings
 from core.models import Student, StudentConfig
 from core.preprocess import Box, Image, PreprocessSpec, preprocess
 from core.runtimes import Array
 from core.runtimes.torch import TorchRuntime
-from core.video import sampled_frames
+from core.video import encode_video, sampled_frames
+from tests.core.heads import scene
 
 SPEC = PreprocessSpec(size=64, margin=1.5)
 FACE = Box(x=20, y=24, w=40, h=40)
@@ -225,7 +227,7 @@ def test_a_video_file_is_sampled_tracked_and_judged(talking_head: Callable[..., 
     video = talking_head(tmp_path / "head.mp4", frames=22)
     runtime = FakeRuntime()
 
-    detection = detect_video(video, runtime, spec=SPEC, decision=Decision(), depth_trained=False)
+    (detection,) = detect_video(video, runtime, spec=SPEC, decision=Decision(), depth_trained=False)
 
     verdict = detection.verdict
     assert detection.video == video
@@ -235,9 +237,58 @@ def test_a_video_file_is_sampled_tracked_and_judged(talking_head: Callable[..., 
     assert set(detection.latency_ms) == {"decode", "face", "encode", "classify"}
 
 
+@pytest.fixture
+def two_heads(portrait: Image, tmp_path: Path) -> Path:
+    """A large face throughout, and a small one that leaves after two seconds, while the large one hides for one."""
+    images = [
+        scene(
+            *([] if 24 <= index < 34 else [(portrait, 300 + index % 5, 40, 1.6)]),
+            *([(portrait, 20 + index % 3, 150, 0.9)] if index < 20 else []),
+        )
+        for index in range(44)
+    ]
+    encode_video(tmp_path / "two.mp4", images, fps=10)
+    return tmp_path / "two.mp4"
+
+
+def test_the_largest_face_is_judged_unless_every_face_is_asked_for(two_heads: Path) -> None:
+    def judge(all_faces: bool) -> list[Detection]:
+        settings = FaceSettings(all_faces=all_faces, cut=255)
+        return detect_video(
+            two_heads, FakeRuntime(), spec=SPEC, decision=Decision(), depth_trained=True, faces=settings
+        )
+
+    (largest,), every = judge(all_faces=False), judge(all_faces=True)
+
+    assert largest.face is None
+    assert largest.verdict.frames == 44
+    assert 0.7 <= largest.verdict.coverage <= 0.8
+    first, second = every[:2]
+    assert first.face != second.face
+    # Each over its own time: the large one was away for a second of it, the small one never.
+    assert first.verdict.frames == 44
+    assert 18 <= second.verdict.frames <= 22
+    assert second.verdict.coverage > 0.9
+    assert second.verdict.label in ("real", "fake")
+
+
+def test_a_video_without_a_face_is_undecided_either_way(tmp_path: Path) -> None:
+    encode_video(tmp_path / "wall.mp4", [scene()] * 8, fps=10)
+    for all_faces in (False, True):
+        (detection,) = detect_video(
+            tmp_path / "wall.mp4",
+            FakeRuntime(),
+            spec=SPEC,
+            decision=Decision(),
+            depth_trained=True,
+            faces=FaceSettings(all_faces=all_faces),
+        )
+        assert (detection.face, detection.verdict.label, detection.verdict.coverage) == (None, "undecided", 0.0)
+
+
 def test_a_lower_frame_rate_samples_fewer_frames(talking_head: Callable[..., Path], tmp_path: Path) -> None:
     video = talking_head(tmp_path / "head.mp4", frames=10)
-    detection = detect_video(video, FakeRuntime(), spec=SPEC, decision=Decision(frame_rate=5), depth_trained=False)
+    (detection,) = detect_video(video, FakeRuntime(), spec=SPEC, decision=Decision(frame_rate=5), depth_trained=False)
     assert detection.verdict.frames == 5
     assert detection.verdict.windows[0].end_ms == 800.0
 
@@ -252,8 +303,9 @@ def test_a_file_that_is_no_video_is_refused_by_name(tmp_path: Path) -> None:
 def test_a_person_on_camera_is_seen_in_every_frame(clips: Path) -> None:
     video, runtime = clips / "grid/bbaf2n.mpg", FakeRuntime()
 
-    verdict = detect_video(video, runtime, spec=SPEC, decision=Decision(), depth_trained=True).verdict
+    (detection,) = detect_video(video, runtime, spec=SPEC, decision=Decision(), depth_trained=True)
 
+    verdict = detection.verdict
     assert verdict.frames == len(list(sampled_frames(video, 10.0)))
     assert verdict.coverage == len(runtime.encoded) / verdict.frames >= 0.95
     assert len(verdict.windows) == len(window_spans(verdict.frames, 10))

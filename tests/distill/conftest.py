@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from core.corpus import Split
-from core.store import ClipStore, Sample, VideoRecord, encode_png
+from core.store import ClipStore, Picture, Sample, VideoRecord, encode_png
 
 SIDE = 48
 """Of a stored crop, px; the face box in it is 32 px wide."""
@@ -29,12 +29,15 @@ def record(
         split=split,
         samples=tuple(
             Sample(
+                index=index,
                 time_ms=100.0 * index,
-                box=None if index in no_face else (8.0, 8.0, 32.0, 32.0),
+                face=None if index in no_face else (8.0, 8.0, 32.0, 32.0),
+                kept=index not in no_face,
                 depth_valid=index not in no_face,
             )
             for index in range(samples)
         ),
+        frame_size=(SIDE, SIDE),
         windows=((0, samples),),
         depth_range=(0, 65535),
     )
@@ -49,10 +52,12 @@ def made_store(tmp_path: Path) -> Iterator[MadeStore]:
             store = stack.enter_context(ClipStore.write(tmp_path / "store", {"code": 1}))
             generator = np.random.default_rng(0)
             for row in records:
-                faces = [index for index, sample in enumerate(row.samples) if sample.box is not None]
-                crops = {i: encode_png(generator.integers(0, 256, (SIDE, SIDE, 3), np.uint8)) for i in faces}
-                depths = {i: encode_png(generator.integers(0, 65536, (SIDE, SIDE), np.uint16)) for i in faces}
-                store.add(row, crops, depths)
+                faces = [index for index, sample in enumerate(row.samples) if sample.kept]
+                pictures: list[Picture] = []
+                for i in faces:
+                    pictures.append(("crop", i, encode_png(generator.integers(0, 256, (SIDE, SIDE, 3), np.uint8))))
+                    pictures.append(("depth", i, encode_png(generator.integers(0, 65536, (SIDE, SIDE), np.uint16))))
+                store.add(row, pictures)
             store.complete("made")
             return store
 

@@ -1,0 +1,47 @@
+"""Small corpora and raw stores: what tests of preparation share."""
+
+from pathlib import Path
+
+import lmdb
+
+from core.corpus import Corpus, Entry, VideoLabel
+from core.store import ClipStore, VideoRecord
+
+
+def corpus_of(folder: Path) -> Corpus:
+    """Every video of `folder`, in train; what stands before the first _ tells the person."""
+    entries = tuple(
+        Entry(
+            path=path.relative_to(folder).as_posix(),
+            label=label_of(path),
+            identity=path.stem.split("_")[0],
+            method="original" if label_of(path) == "real" else "unknown",
+            split="train",
+        )
+        for path in sorted(folder.glob("*/*.mp4"))
+    )
+    return Corpus(folder=folder, entries=entries, identities_from="the file names")
+
+
+def only(folder: Path, *paths: str) -> Corpus:
+    """The corpus of `folder`, but only those of its videos."""
+    corpus = corpus_of(folder)
+    entries = tuple(entry for entry in corpus.entries if entry.path in paths)
+    return Corpus(folder=folder, entries=entries, identities_from=corpus.identities_from)
+
+
+def label_of(path: Path) -> VideoLabel:
+    """By the folder."""
+    return "fake" if path.parent.name == "fake" else "real"
+
+
+def raw(store: Path) -> dict[bytes, bytes]:
+    """Every key and value of a store, read by LMDB alone."""
+    with lmdb.open(str(store), readonly=True, lock=False) as environment, environment.begin() as transaction:
+        return {bytes(key): bytes(value) for key, value in transaction.cursor()}
+
+
+def records(store: Path) -> dict[str, VideoRecord]:
+    """By path."""
+    with ClipStore.read(store) as opened:
+        return {record.path: record for record in opened.records()}

@@ -17,14 +17,12 @@ from pydantic import Field
 
 from benchmarks.footprint import Footprint
 from benchmarks.results import Document, Machine
-from core.corpus import Corpus, Entry
+from core.corpus import Corpus, Entry, videos_in
 from core.decision import WINDOW
 from core.embeddings import EmbeddingCache
-from core.entries import videos_in
 from core.errors import InputError, WorkError
 from core.faces import FaceDetector
-from core.prepare import Summary, prepare
-from core.prepare_settings import PrepareSettings
+from core.prepare import PrepareSettings, Summary, prepare
 from core.preprocess import Box
 from core.store import ClipStore, VideoRecord
 from core.tracks import between

@@ -14,8 +14,7 @@ from core.detector import Detection
 from core.errors import InputError
 from core.faces import FaceSettings
 from core.manifest import Manifest, open_artifacts
-from core.prepare import prepare
-from core.prepare_settings import Forged, PrepareSettings
+from core.prepare import Forged, PrepareSettings, prepare
 from core.store import ClipStore
 
 DEMO_ARTIFACT = Path("artifacts/demo")

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.corpus import Corpus, read_corpus
-from core.entries import SPLITS
+from core.corpus.entries import SPLITS
 from core.errors import InputError
 
 # As in the official files, there 360, 70 and 70 pairs of videos that are forged into one another.

@@ -9,8 +9,7 @@ import pytest
 
 from core.depth import depth_file
 from core.forgery import DEMO
-from core.prepare import Summary, prepare
-from core.prepare_settings import PrepareSettings
+from core.prepare import PrepareSettings, Summary, prepare
 from core.store import BASE_PREFIX, ClipStore, VideoRecord
 from tests.core.corpora import corpus_of, raw
 

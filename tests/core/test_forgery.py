@@ -6,9 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.forgery import DEMO, FOOTAGE, Forgery, ForgerySettings, forged_depth, self_blended_clip, swapped_clip
-from core.forgery_draws import draw_forgery
+from core.forgery.draws import draw_forgery
+from core.forgery.retouching import retouched
 from core.preprocess import Box, DepthImage, Image
-from core.retouching import retouched
 
 SIDE = 96
 BOX = Box(x=26, y=24, w=44, h=44)

@@ -17,11 +17,11 @@ from core.forgery import (
     swapped_clip,
     swapped_crops,
 )
-from core.forgery_draws import draw_forgery
-from core.forgery_settings import PasteRanges
-from core.forging import picture_inside
+from core.forgery.blending import picture_inside
+from core.forgery.draws import draw_forgery
+from core.forgery.retouching import colour_match
+from core.forgery.settings import PasteRanges
 from core.preprocess import Box, DepthImage, Image
-from core.retouching import colour_match
 
 SIDE = 160
 BOX = Box(x=40, y=40, w=80, h=80)

@@ -10,8 +10,7 @@ from pathlib import Path
 import pytest
 
 from core.errors import InputError
-from core.prepare import SHELVES, prepare
-from core.prepare_settings import PrepareSettings
+from core.prepare import SHELVES, PrepareSettings, prepare
 from core.store import ClipStore
 from tests.core.corpora import corpus_of, raw
 
@@ -22,7 +21,7 @@ KILLED = """
 import os, signal, sys
 from pathlib import Path
 from core.prepare import prepare
-from core.prepare_settings import PrepareSettings
+from core.prepare import PrepareSettings
 from tests.core.corpora import corpus_of
 
 def kill(done, of):

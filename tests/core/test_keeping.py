@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.decision import WINDOW, window_spans
-from core.keeping import WindowKeeper
+from core.prepare.keeping import WindowKeeper
 
 
 def kept(samples: int, *, hop: int, most: int) -> tuple[WindowKeeper, int, set[int]]:

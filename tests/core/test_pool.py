@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from core.errors import InputError, WorkError
-from core.pool import Failure, worked
+from core.prepare.pool import Failure, worked
 
 
 def work(job: int) -> int:
@@ -63,7 +63,7 @@ def test_no_worker_outlives_a_parent_that_is_killed(tmp_path: Path) -> None:
             """
             import os, sys, time
             from pathlib import Path
-            from core.pool import worked
+            from core.prepare.pool import worked
 
             def work(job):
                 Path(sys.argv[1], f"{os.getpid()}").touch()

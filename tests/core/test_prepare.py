@@ -12,8 +12,7 @@ import pytest
 from core.decision import WINDOW
 from core.depth import depth_file
 from core.errors import InputError, WorkError
-from core.prepare import FAILURES, prepare
-from core.prepare_settings import PrepareSettings
+from core.prepare import FAILURES, PrepareSettings, prepare
 from core.preprocess import DepthImage, Square, cut, square_around
 from core.store import ClipStore, VideoRecord
 from core.video import encode_video, sampled_frames

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.entries import LABELS, NO_SPLIT, SPLITS, Entry, VideoLabel
+from core.corpus.entries import LABELS, NO_SPLIT, SPLITS, Entry, VideoLabel
+from core.corpus.splits import draw_sides, refuse_shared_people, with_split
 from core.errors import InputError
-from core.splits import draw_sides, refuse_shared_people, with_split
 
 FOLDER = Path("corpus")
 

@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from core.decision import WINDOW
 from core.faces import FaceSettings
-from core.forgery import FOOTAGE, ForgerySettings
+from core.forgery import PASTED, ForgerySettings
 
 Forged = Literal["self_blend", "swap"]
 
@@ -40,7 +40,7 @@ class PrepareSettings(BaseModel):
     depth: str = Field(default="beside", description="beside, none, hub, or the folder of a Depth Anything model")
     depth_px: int = Field(default=252, ge=14, multiple_of=14, description="side at which the depth model sees a crop")
     forgeries: tuple[Forged, ...] = Field(default=(), description="made from every real video")
-    forgery: ForgerySettings = FOOTAGE
+    forgery: ForgerySettings = PASTED
     forged_px: int = Field(default=512, ge=64, description="largest side of a crop where forgeries are made")
     forged_crf: tuple[int, int] = Field(default=(18, 32), description="H.264 that real and forged clips end with")
     seed: int = 0

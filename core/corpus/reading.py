@@ -5,13 +5,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from core.entries import LABELS, SPLITS, VIDEO_SUFFIXES, Entry, Split, VideoLabel, counts, refuse_absent
+from core.corpus.entries import LABELS, Entry, VideoLabel, counts, refuse_absent
+from core.corpus.faceforensics import FORGERIES, NAMED, ORIGINALS, is_faceforensics, read_faceforensics
+from core.corpus.folders import INDEX, read_folder
+from core.corpus.splits import lacking, refuse_shared_people, with_split
 from core.errors import InputError
-from core.faceforensics import FORGERIES, NAMED, ORIGINALS, is_faceforensics, read_faceforensics
-from core.folders import COLUMNS, INDEX, read_folder
-from core.splits import lacking, refuse_shared_people, with_split
-
-__all__ = ["COLUMNS", "INDEX", "SPLITS", "VIDEO_SUFFIXES", "Corpus", "Entry", "Split", "VideoLabel", "read_corpus"]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from core.entries import LABELS, SPLITS, Entry, Split, VideoLabel, counts
+from core.corpus.entries import LABELS, SPLITS, Entry, Split, VideoLabel, counts
 from core.errors import InputError
 
 HELD_OUT_SHARE = 0.2

@@ -7,9 +7,9 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from core.forgery_settings import ForgerySettings, PasteRanges, Range
-from core.pasting import GRID, Offsets, Outline
-from core.retouching import Look, MatchKind
+from core.forgery.pasting import GRID, Offsets, Outline
+from core.forgery.retouching import Look, MatchKind
+from core.forgery.settings import ForgerySettings, PasteRanges, Range
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from core.retouching import MatchKind
+from core.forgery.retouching import MatchKind
 
 
 def _ascending(pair: tuple[float, float]) -> tuple[float, float]:
@@ -163,3 +163,6 @@ FOOTAGE = ForgerySettings(
     unrest=UnrestAmplitudes(shift=0.006, brightness=2.5, opacity=0.05, elastic=0.5),
 )
 """For real footage: mostly subtle, in both directions of every change, as Shiohara and Yamasaki draw theirs."""
+
+PASTED = FOOTAGE.model_copy(update={"self_blend": FOOTAGE.self_blend.model_copy(update={"base_share": 0.0})})
+"""As FOOTAGE, with the frame around the face left as it was: for stored clips, whose real ones had no look drawn."""

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from core.pasting import GRID, REGION, Offsets, Placement, placed, placement_onto
+from core.forgery.pasting import GRID, REGION, Offsets, Placement, placed, placement_onto
 from core.preprocess import Box, Image
 
 _WORK_PX = 96

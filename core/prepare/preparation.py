@@ -1,7 +1,7 @@
 """From a corpus of videos to a store of clips, in worker processes; interrupted, it goes on where it stopped.
 
-Every video is decoded once, into crops (`core.ingest`). Where forgeries are asked for those are the bases, and clips
-are made of them in a second pass (`core.forge`), since a swap needs two.
+Every video is decoded once, into crops (`ingest`). Where forgeries are asked for those are the bases, and clips
+are made of them in a second pass (`forge`), since a swap needs two.
 """
 
 import hashlib
@@ -19,20 +19,20 @@ from core.corpus import Corpus, Entry
 from core.depth import depth_folder
 from core.depth_model import model_folder, weights_id
 from core.errors import InputError, WorkError
-from core.forge import ForgeJob, forge, forged_from
-from core.ingest import IngestJob, Prepared, ingest
-from core.pool import Failure, worked
-from core.prepare_settings import Forged, PrepareSettings
+from core.prepare.forge import ForgeJob, forge, forged_from
+from core.prepare.ingest import IngestJob, Prepared, ingest
+from core.prepare.pool import Failure, worked
+from core.prepare.settings import Forged, PrepareSettings
+from core.prepare.shelf import taken
 from core.seeding import seeded_generator
-from core.shelf import taken
 from core.store import BASE_PREFIX, RECORD_PREFIX, ClipStore, VideoRecord
 
 FAILURES = "failures.json"
 SHELVES = ".shelves"
 INGEST_VERSION = 2
-"""Changes when `core.ingest`, or what it calls, gives other results for the same video and settings."""
+"""Changes when `ingest`, or what it calls, gives other results for the same video and settings."""
 FORGE_VERSION = 1
-"""Changes when `core.forge` does."""
+"""Changes when `forge` does."""
 HASHERS = 4
 
 

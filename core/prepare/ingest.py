@@ -13,11 +13,11 @@ from core.decision import WindowSpan
 from core.depth import read_depth
 from core.depth_model import aligned, loaded_model, quantised
 from core.errors import InputError
-from core.keeping import WindowKeeper
-from core.prepare_settings import PrepareSettings
+from core.prepare.keeping import WindowKeeper
+from core.prepare.settings import PrepareSettings
+from core.prepare.shelf import Place, Shelf
 from core.preprocess import DepthImage, Image, Square, cut, square_around
 from core.recompress import recompressed
-from core.shelf import Place, Shelf
 from core.stopwatch import Stopwatch
 from core.store import PictureKind, Sample, VideoRecord, decode_png, encode_png
 from core.tracks import Faces, largest, tracked
@@ -171,7 +171,7 @@ def _estimated(
 ) -> dict[int, _Crop]:
     """`kept` with the depth that a model sees in each crop."""
     pictures = (decode_png(shelf.get(crop.place)) for crop in kept.values())
-    shown = [_shown(crop.square, frame_size) for crop in kept.values()]
+    shown = [shown_part(crop.square, frame_size) for crop in kept.values()]
     depths = estimated_depth(pictures, shown, model, input_px)
     return {sample: _on_shelf(crop, depth, shelf) for (sample, crop), depth in zip(kept.items(), depths, strict=True)}
 
@@ -199,7 +199,7 @@ def estimated_depth(crops: Iterable[Image], shown: Sequence[Part], model: Path, 
         yield out
 
 
-def _shown(square: Square, frame_size: tuple[int, int]) -> Part:
+def shown_part(square: Square, frame_size: tuple[int, int]) -> Part:
     """The rows and columns of a crop that lie in a frame of (width, height)."""
     columns, rows = (
         slice(min(max(0, -start), square.side), max(0, min(square.side, length - start)))

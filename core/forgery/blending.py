@@ -7,10 +7,10 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from core.forgery_draws import Draw
-from core.pasting import Mask, Offsets, Patch, Placement, Warp, membrane, placed, placement_onto, seam_colours
+from core.forgery.draws import Draw
+from core.forgery.pasting import Mask, Offsets, Patch, Placement, Warp, membrane, placed, placement_onto, seam_colours
+from core.forgery.retouching import ColourMatch, colour_match, retouched
 from core.preprocess import Box, Image
-from core.retouching import ColourMatch, colour_match, retouched
 
 Method = Literal["swap", "self_blend"]
 

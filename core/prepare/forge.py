@@ -12,12 +12,12 @@ import cv2
 import numpy as np
 
 from core.forgery import Forgery, forged_depth, self_blended_crops, swapped_crops
-from core.ingest import Part, Prepared, estimated_depth
-from core.prepare_settings import Forged, PrepareSettings
-from core.preprocess import Box, DepthImage, Image, reduced
+from core.prepare.ingest import Part, Prepared, estimated_depth, shown_part
+from core.prepare.settings import Forged, PrepareSettings
+from core.prepare.shelf import Place, Shelf
+from core.preprocess import Box, DepthImage, Image, Square, reduced
 from core.recompress import recompressed
 from core.seeding import seeded_generator
-from core.shelf import Place, Shelf
 from core.stopwatch import Stopwatch
 from core.store import ClipStore, ForgeryRecord, PictureKind, Sample, VideoRecord, encode_png
 
@@ -73,7 +73,7 @@ def forged_from(store: ClipStore, job: ForgeJob) -> Prepared:
         crops = _encoded(crops, quality)
     if job.depth_model is not None:
         with watch.stage("depth"):
-            shown = [_whole(crop) for crop in crops]
+            shown = [_shown(base, sample, clip.factor, crop) for sample, crop in zip(clip.samples, crops, strict=True)]
             depths = list(estimated_depth(crops, shown, job.depth_model, settings.depth_px))
     with watch.stage("crops"), Shelf(job.shelf) as shelf:
         pictures: list[tuple[PictureKind, int, Place]] = []
@@ -169,8 +169,11 @@ def _encoded(crops: Sequence[Image], quality: int) -> list[Image]:
     ]
 
 
-def _whole(crop: Image) -> Part:
-    return slice(0, crop.shape[0]), slice(0, crop.shape[1])
+def _shown(base: VideoRecord, sample: int, factor: int, crop: Image) -> Part:
+    """The part of a reduced crop that the frame fills."""
+    x, y = (round(place / factor) for place in base.samples[sample].origin)
+    width, height = base.frame_size
+    return shown_part(Square(x0=x, y0=y, side=crop.shape[0]), (width // factor, height // factor))
 
 
 def _poster(store: ClipStore, base: VideoRecord, sample: int, crop: Image) -> Image | None:

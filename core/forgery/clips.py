@@ -10,27 +10,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from core.alignment import aligned
-from core.forged_depth import forged_depth
-from core.forgery_draws import draw_forgery, wander
-from core.forgery_settings import DEMO, FOOTAGE, ForgerySettings
-from core.forging import Forgery, Method, forge
-from core.pasting import Offsets
+from core.forgery.alignment import aligned
+from core.forgery.blending import Forgery, forge
+from core.forgery.draws import draw_forgery
+from core.forgery.pasting import Offsets
+from core.forgery.settings import FOOTAGE, ForgerySettings
 from core.preprocess import Box, Image
-
-__all__ = [
-    "DEMO",
-    "FOOTAGE",
-    "Forgery",
-    "ForgerySettings",
-    "Method",
-    "forged_depth",
-    "self_blended_clip",
-    "self_blended_crops",
-    "swapped_clip",
-    "swapped_crops",
-    "wander",
-]
 
 
 def self_blended_clip(

@@ -13,7 +13,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from core.entries import (
+from core.corpus.entries import (
     LABELS,
     NO_SPLIT,
     SPLITS,
@@ -26,8 +26,8 @@ from core.entries import (
     relative,
     videos_in,
 )
+from core.corpus.splits import draw_sides, lacking
 from core.errors import InputError
-from core.splits import draw_sides, lacking
 
 ORIGINALS, FORGERIES = "original_sequences", "manipulated_sequences"
 YOUTUBE, ACTORS = "youtube", "actors"

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
-from core.entries import (
+from core.corpus.entries import (
     LABELS,
     NO_SPLIT,
     SPLITS,

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from core.forging import Forgery
-from core.pasting import Mask, Patch, placed
+from core.forgery.blending import Forgery
+from core.forgery.pasting import Mask, Patch, placed
 from core.preprocess import DepthImage
 
 

@@ -5,7 +5,8 @@ from collections.abc import Generator, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import chain
+from functools import partial
+from itertools import chain, takewhile
 from pathlib import Path
 from typing import cast
 
@@ -94,12 +95,13 @@ class SampledFrames(Iterator[Frame]):
         with _opened(self._path) as container:
             stream = _pictures(container, self._path)
             first_ms: float | None = None
+            orientation = _Orientation()
             for picture in self._pictures(container, stream):
                 time_ms = _time_ms(picture, self.decoded, stream)
                 first_ms = time_ms if first_ms is None else first_ms
                 index, self.decoded = self.decoded, self.decoded + 1
                 if self._sampler.wants(time_ms - first_ms):
-                    yield Frame(index=index, time_ms=time_ms - first_ms, image=_upright(picture))
+                    yield Frame(index=index, time_ms=time_ms - first_ms, image=orientation.upright(picture))
         if not self.decoded:
             raise InputError(f"{self._path}: no frame in it could be decoded; {ALLOWED}")
 
@@ -115,9 +117,10 @@ class SampledFrames(Iterator[Frame]):
                     reason = "a frame is incomplete"
                 except av.error.InvalidDataError as error:
                     reason = str(error.strerror)
-                # Frames from before the damage may still wait in the decoder's reordering queue.
+                # Frames from before the damage may still wait in the decoder's reordering queue; beside them those
+                # that follow the damaged one in time, which would be counted as if nothing were missing.
                 with suppress(av.error.FFmpegError):
-                    yield from stream.decode(None)
+                    yield from takewhile(partial(_is_before, packet.pts), stream.decode(None))
                 if self.decoded:
                     self.damage = f"ends early, after {self.decoded} frames: {reason}"
                     return
@@ -194,6 +197,10 @@ def _pictures(container: InputContainer, path: Path) -> VideoStream:
     raise InputError(f"{path}: no video stream; {ALLOWED}")
 
 
+def _is_before(pts: int | None, picture: VideoFrame) -> bool:
+    return pts is None or picture.pts is None or picture.pts < pts
+
+
 def _time_ms(picture: VideoFrame, index: int, stream: VideoStream) -> float:
     if picture.pts is not None and picture.time_base is not None:
         return float(picture.pts * picture.time_base * 1000)
@@ -203,18 +210,36 @@ def _time_ms(picture: VideoFrame, index: int, stream: VideoStream) -> float:
     return index * 1000 / float(rate or Fraction(25))
 
 
-def _upright(picture: VideoFrame) -> Image:
-    """uint8 [H, W, 3], RGB, with the display matrix applied."""
-    image: Image = np.asarray(picture.to_ndarray(format="rgb24"), np.uint8)
-    side_data = cast(SideDataContainer, picture.side_data)
-    if SideDataType.DISPLAYMATRIX in side_data:
-        # x' = a·x + c·y and y' = b·x + d·y; a quarter turn leaves one of a, b at 0, a mirror changes a sign.
-        a, b, _, c, d = np.frombuffer(bytes(side_data[SideDataType.DISPLAYMATRIX]), np.int32)[:5].tolist()
-        swapped = abs(b) > abs(a)
-        if swapped:
+class _Orientation:
+    """Turns frames upright by their display matrix.
+
+    A frame whose side data was looked at is kept alive by it until Python's collector comes round, and large frames
+    would fill the memory meanwhile. So the matrix is read again only where the angle that it stands for has changed.
+    """
+
+    def __init__(self) -> None:
+        self._angle: float | None = None
+        self._swapped = self._mirrored = self._flipped = False
+
+    def upright(self, picture: VideoFrame) -> Image:
+        """uint8 [H, W, 3], RGB."""
+        if picture.rotation != self._angle:
+            self._angle = picture.rotation
+            self._read(cast(SideDataContainer, picture.side_data))
+        image: Image = np.asarray(picture.to_ndarray(format="rgb24"), np.uint8)
+        if self._swapped:
             image = image.transpose(1, 0, 2)
-        if (c if swapped else a) < 0:
+        if self._mirrored:
             image = image[:, ::-1]
-        if (b if swapped else d) < 0:
+        if self._flipped:
             image = image[::-1]
-    return np.ascontiguousarray(image)
+        return np.ascontiguousarray(image)
+
+    def _read(self, side_data: SideDataContainer) -> None:
+        self._swapped = self._mirrored = self._flipped = False
+        if SideDataType.DISPLAYMATRIX in side_data:
+            # x' = a·x + c·y and y' = b·x + d·y; a quarter turn leaves one of a, b at 0, a mirror changes a sign.
+            a, b, _, c, d = np.frombuffer(bytes(side_data[SideDataType.DISPLAYMATRIX]), np.int32)[:5].tolist()
+            self._swapped = abs(b) > abs(a)
+            self._mirrored = (c if self._swapped else a) < 0
+            self._flipped = (b if self._swapped else d) < 0

@@ -16,7 +16,6 @@ from rich.progress import (
     Progress,
     TextColumn,
     TimeElapsedColumn,
-    TimeRemainingColumn,
 )
 
 from core.errors import InputError, WorkError
@@ -73,25 +72,27 @@ def progress(title: str) -> Iterator[Callable[[int, int], None]]:
             MofNCompleteColumn(),
             TimeElapsedColumn(),
             TextColumn("{task.fields[rate]}"),
-            TimeRemainingColumn(),
         )
         with Progress(*columns, console=console) as bar:
             task = bar.add_task(title, total=None, rate="")
             pace = Pace()
-            yield lambda done, total: bar.update(
-                task, completed=done, total=total, rate=f"{pace.rate(done):.2f}/s" if pace.knows(done) else ""
-            )
+
+            def advance(done: int, total: int) -> None:
+                pace.note(done)
+                bar.update(task, completed=done, total=total, rate=pace.text(done, total))
+
+            yield advance
         return
     pace = Pace()
     spoken = pace.started
 
     def report(done: int, total: int) -> None:
         nonlocal spoken
+        pace.note(done)
         now = time.monotonic()
         if done == total or now - spoken >= LOG_EVERY_S:
             spoken = now
-            left = f", {pace.rate(done):.2f}/s, {pace.left_s(done, total):.0f} s left" if pace.knows(done) else ""
-            say(f"{title}: {done}/{total} after {now - pace.started:.0f} s{left}")
+            say(f"{title}: {done}/{total} after {now - pace.started:.0f} s, {pace.text(done, total)}")
 
     yield report
 
@@ -102,22 +103,21 @@ class Pace:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self.started = clock()
-        self._first: int | None = None
+        self._before: int | None = None
 
-    def knows(self, done: int) -> bool:
-        """Whether anything was done since the first report, which may count what was there before."""
-        if self._first is None:
-            self._first = done - 1
-        return self._clock() > self.started
+    def note(self, done: int) -> None:
+        """To be called at every report: the first tells what was done before."""
+        if self._before is None:
+            self._before = max(0, done - 1)
 
-    def rate(self, done: int) -> float:
-        """Done a second."""
-        assert self._first is not None
-        return (done - self._first) / (self._clock() - self.started)
-
-    def left_s(self, done: int, total: int) -> float:
-        """Seconds that the rest takes at this rate."""
-        return (total - done) / self.rate(done)
+    def text(self, done: int, total: int) -> str:
+        """`2.50/s, 12 s left`."""
+        assert self._before is not None
+        seconds = self._clock() - self.started
+        if done <= self._before or seconds <= 0:
+            return "rate unknown"
+        rate = (done - self._before) / seconds
+        return f"{rate:.2f}/s, {(total - done) / rate:.0f} s left"
 
 
 def _parsed(form: Any, program: str, arguments: Sequence[str] | None) -> Any:

@@ -82,7 +82,7 @@ def _refuse_one_class(
         raise InputError(
             f"{folder}: all {labels[only]} videos are {only}{''.join(f'; {note}' for note in notes)}; "
             f"add the other class in {' or '.join(sources)}, "
-            "or choose a recipe that makes forgeries, such as --recipe clips"
+            "or have forgeries made: `prepare --forge`, `distill --recipe clips`"
         )
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from core.__main__ import COMMANDS
-from core.command_line import progress, run_command
+from core.command_line import Pace, progress, run_command
 from core.errors import InputError, WorkError
 from core.manifest import MANIFEST
 
@@ -112,6 +112,22 @@ def test_a_log_gets_plain_lines_of_progress(capsys: pytest.CaptureFixture[str]) 
             report(done, 3)
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("prepare [clips]: 3/3 after ")
+    assert line.endswith("/s, 0 s left")
+
+
+def test_the_pace_counts_what_was_done_now_and_not_what_was_there_before() -> None:
+    seconds = iter([0.0, 4.0, 4.0])
+    pace = Pace(clock=lambda: next(seconds))
+    pace.note(91)
+    pace.note(98)
+    # Eight in four seconds, of which two are left.
+    assert pace.text(98, 100) == "2.00/s, 1 s left"
+
+
+def test_a_rate_nobody_can_know_is_not_made_up() -> None:
+    pace = Pace(clock=lambda: 1.0)
+    pace.note(1)
+    assert pace.text(1, 5) == "rate unknown"
 
 
 # Commands

@@ -102,6 +102,58 @@ def test_a_wider_crop_with_the_shifted_box_gives_the_same_tensor(
     np.testing.assert_array_equal(from_crop, preprocess(frame, box, spec))
 
 
+def padded_reference(image: Image, box: Box, *, size: int, margin: float, padding: int) -> npt.NDArray[np.float64]:
+    """float64 [3, S, S]: the text of `fit: pad`, pixel by pixel."""
+    side = max(1, math.floor(margin * max(box.w, box.h) + 0.5))
+    x0 = math.floor(box.x + box.w / 2 - side / 2 + 0.5)
+    y0 = math.floor(box.y + box.h / 2 - side / 2 + 0.5)
+    corner = math.floor((side - size) / 2)
+    out = np.full((3, size, size), float(padding))
+    for y in range(size):
+        for x in range(size):
+            # In the square, and then in the frame.
+            row, column = y + corner, x + corner
+            in_square = 0 <= row < side and 0 <= column < side
+            if in_square and 0 <= y0 + row < image.shape[0] and 0 <= x0 + column < image.shape[1]:
+                out[:, y, x] = image[y0 + row, x0 + column]
+    return out
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    seed=st.integers(0, 1000),
+    height=st.integers(1, 100),
+    width=st.integers(1, 100),
+    box=boxes(100),
+    size=st.sampled_from([32, 64]),
+    margin=st.floats(1.0, 3.0, width=32),
+    padding=st.sampled_from([0, 128]),
+)
+# One pixel less than S, one more, the same; half out of the frame.
+@example(seed=0, height=90, width=90, box=Box(x=20, y=20, w=31, h=31), size=32, margin=1.0, padding=7)
+@example(seed=1, height=90, width=90, box=Box(x=20, y=20, w=33, h=33), size=32, margin=1.0, padding=7)
+@example(seed=2, height=90, width=90, box=Box(x=20, y=20, w=32, h=32), size=32, margin=1.0, padding=7)
+@example(seed=3, height=90, width=90, box=Box(x=-20, y=60, w=50, h=40), size=32, margin=1.0, padding=7)
+def test_a_padded_face_is_never_scaled(
+    seed: int, height: int, width: int, box: Box, size: int, margin: float, padding: int
+) -> None:
+    image = noise(seed, height, width)
+    spec = PreprocessSpec(size=size, margin=margin, padding=padding, fit="pad")
+
+    found = preprocess(image, box, spec)
+
+    assert found.dtype == np.float32
+    np.testing.assert_array_equal(found, padded_reference(image, box, size=size, margin=margin, padding=padding))
+
+
+def test_a_padded_face_of_an_odd_side_stands_one_pixel_right_of_and_below_the_middle() -> None:
+    white = np.full((31, 31, 3), 255, np.uint8)
+    found = preprocess(white, Box(x=0, y=0, w=31, h=31), PreprocessSpec(size=32, margin=1.0, fit="pad"))
+    assert not found[:, 0].any()
+    assert not found[:, :, 0].any()
+    assert np.all(found[:, 1:, 1:] == 255)
+
+
 def test_a_uniform_frame_stays_uniform_and_outside_it_is_padding() -> None:
     image = np.full((64, 64, 3), 200, np.uint8)
     spec = PreprocessSpec(size=32, margin=1.0, padding=17)

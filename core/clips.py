@@ -8,10 +8,11 @@ import torch
 from torch import Tensor
 
 from core.decision import WINDOW
-from core.forgery import self_blended_crops
-from core.preprocess import Box, Image, PreprocessSpec, cut, preprocess, resample, square_around
+from core.forgery import FOOTAGE, ForgerySettings
+from core.preprocess import PreprocessSpec
 from core.store import ClipStore, VideoRecord
 from core.transforms import Variant
+from core.variation import delivered, forged, photographed, read_face, reduced_face, seen, working_factor
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,7 +28,7 @@ class ClipWindow:
     def sample(self, slot: int) -> int | None:
         """Index of the sample in `slot`, None where the slot is empty or shows no face."""
         index = slot - WINDOW + self.end
-        if index < self.start or self.record.samples[index].box is None:
+        if index < self.start or not self.record.samples[index].kept:
             return None
         return index
 
@@ -50,6 +51,8 @@ class Slots:
     """uint8 [N, 3, S, S], RGB."""
     depth: Tensor
     """uint8 [N, 1, S, S], relative inverse depth, one scale and shift over the whole clip."""
+    masks: Tensor
+    """uint8 [N, 1, S, S], 0-255: the share of what is forged, where that is known; 0 in a real clip."""
     face_valid: Tensor
     """float32 [N], 0 or 1."""
     depth_valid: Tensor
@@ -61,6 +64,7 @@ class Slots:
         return Slots(
             frames=self.frames[rows],
             depth=self.depth[rows],
+            masks=self.masks[rows],
             face_valid=self.face_valid[rows],
             depth_valid=self.depth_valid[rows],
         )
@@ -84,48 +88,34 @@ def read_slots(
     spec: PreprocessSpec,
     variant: Variant,
     forging: np.random.Generator | None = None,
+    forgery_settings: ForgerySettings = FOOTAGE,
 ) -> Slots:
-    """Preprocess `slots` of `window` with `variant`'s geometry and light (rounded to bytes).
+    """`slots` of `window` as `variant` shows them, rounded to bytes; `Variant()` is the spec's preprocessing alone.
 
-    A forged window is blended with itself as `forging` draws it. The draw covers the slots that are asked for, so ask
-    for all of a window's to have it held over the clip. Depth stays what it was: a blend shows the same face.
+    A forged window is blended with itself as `forging` draws it from `forgery_settings`. Forging, scaling and H.264
+    cover the slots that are asked for, so ask for all of a window's to have them held over the clip. A window and its
+    twin differ by the forgery alone: what is drawn for the variant is the same for both.
     """
     assert window.forged == (forging is not None)
-    size = spec.size
-    crops = _crops(store, window, slots, forging)
-    frames = np.zeros((len(slots), 3, size, size), np.uint8)
-    depth = np.zeros((len(slots), 1, size, size), np.uint8)
+    record = window.record
+    rows = {row: index for row, slot in enumerate(slots) if (index := window.sample(slot)) is not None}
+    faces = [read_face(store, record, index) for index in rows.values()]
+    depth_range = record.depth_range or (0, 0)
+    # As it is stored, a clip is forged at its full size, and so differs from its twin in nothing else.
+    if variant != Variant():
+        factor, scale = working_factor(record, spec)
+        faces = [reduced_face(face, factor, spec, depth_range[0]) for face in faces]
+        faces = photographed(faces, variant, spec, scale)
+    if forging is not None:
+        faces = forged(faces, forging, forgery_settings, spec)
+    inputs = delivered(seen(faces, variant, spec, depth_range), faces, variant)
+    size, places = spec.size, list(rows)
+    frames = torch.zeros((len(slots), 3, size, size), dtype=torch.uint8)
+    depth, masks = (torch.zeros((len(slots), 1, size, size), dtype=torch.uint8) for _ in range(2))
+    frames[places] = torch.from_numpy(inputs.frames).permute(0, 3, 1, 2)
+    depth[places] = torch.from_numpy(inputs.depth)[:, None]
+    masks[places] = torch.from_numpy(inputs.masks)[:, None]
     face_valid, depth_valid = torch.zeros(len(slots)), torch.zeros(len(slots))
-    for row, slot in enumerate(slots):
-        index = window.sample(slot)
-        if index is None:
-            continue
-        crop, box = crops[index]
-        box = variant.moved(box)
-        frames[row] = np.rint(preprocess(crop, box, spec))
-        face_valid[row] = 1.0
-        if window.record.samples[index].depth_valid and window.record.depth_range is not None:
-            low, high = window.record.depth_range
-            pixels = cut(store.depth(window.record, index), square_around(box, spec.margin), low)
-            scaled = (resample(pixels, size, low) - low) * (255.0 / max(1, high - low))
-            depth[row, 0] = np.rint(scaled.clip(0, 255))
-            depth_valid[row] = 1.0
-    return Slots(
-        frames=variant.mirrored(variant.coloured(torch.from_numpy(frames))),
-        depth=variant.mirrored(torch.from_numpy(depth)),
-        face_valid=face_valid,
-        depth_valid=depth_valid,
-    )
-
-
-def _crops(
-    store: ClipStore, window: ClipWindow, slots: Sequence[int], forging: np.random.Generator | None
-) -> dict[int, tuple[Image, Box]]:
-    """Stored crop and box of every valid sample in `slots`."""
-    indices = [index for slot in slots if (index := window.sample(slot)) is not None]
-    crops = {index: store.crop(window.record, index) for index in indices}
-    if forging is None or not crops:
-        return crops
-    pictures, boxes = zip(*crops.values(), strict=True)
-    forgery = self_blended_crops(pictures, boxes, forging)
-    return dict(zip(crops, zip(forgery.frames, boxes, strict=True), strict=True))
+    face_valid[places] = 1.0
+    depth_valid[places] = torch.tensor([float(face.depth is not None) for face in faces])
+    return Slots(frames=frames, depth=depth, masks=masks, face_valid=face_valid, depth_valid=depth_valid)

@@ -10,9 +10,11 @@ from torch.utils.data import IterableDataset
 
 from core.clips import ClipWindow, Slots, read_slots, self_blended_twins
 from core.decision import WINDOW
+from core.forgery import ForgerySettings
 from core.preprocess import PreprocessSpec
+from core.seeding import seeded_generator
 from core.store import ClipStore
-from core.transforms import Variant, draw_variant, seeded_generator
+from core.transforms import Augmentation, Variant, draw_variant
 
 CACHE_BYTES = 4 << 30
 """Preprocessed slots kept in memory; a corpus that needs more is read from the store again."""
@@ -52,6 +54,8 @@ class ClipData:
         spec: PreprocessSpec,
         *,
         variants: int,
+        augmentation: Augmentation,
+        twin_forgery: ForgerySettings,
         seed: int,
         twins: bool = False,
     ) -> None:
@@ -65,8 +69,9 @@ class ClipData:
         self.variants = variants
         self.is_fake = torch.tensor([window.is_fake for window in self.windows], dtype=torch.int64)
         self._store, self._spec, self._seed = store, spec, seed
+        self._augmentation, self._twin_forgery = augmentation, twin_forgery
         self._kept: dict[tuple[str, int, int], Slots] = {}
-        self._room = CACHE_BYTES // (4 * spec.size**2)
+        self._room = CACHE_BYTES // (5 * spec.size**2)
 
     def slots(self, window: int, k: int, slots: Sequence[int]) -> Slots:
         """Slots of the `window`-th window in variant k."""
@@ -74,6 +79,7 @@ class ClipData:
         return Slots(
             frames=torch.cat([row.frames for row in rows]),
             depth=torch.cat([row.depth for row in rows]),
+            masks=torch.cat([row.masks for row in rows]),
             face_valid=torch.cat([row.face_valid for row in rows]),
             depth_valid=torch.cat([row.depth_valid for row in rows]),
         )
@@ -102,24 +108,26 @@ class ClipData:
         key = self._key(window, k, slot)
         if key in self._kept:
             return self._kept[key]
-        variant = draw_variant(window.record.key, k, seed=self._seed) if self.variants else Variant()
-        if not window.forged:
-            row = read_slots(self._store, window, [slot], self._spec, variant)
-            if len(self._kept) < self._room:
-                self._kept[key] = row
-            return row
-        # A forgery is drawn for the whole window at once.
-        forging = seeded_generator("forging", self._seed, window.record.key, window.start, k)
-        rows = read_slots(self._store, window, range(WINDOW), self._spec, variant, forging)
-        single = [rows.one(place) for place in range(WINDOW)]
+        variant = Variant()
+        if self.variants:
+            variant = draw_variant(window.record.key, k, seed=self._seed, augmentation=self._augmentation)
+        # Some draws are carried out on a window's frames together; what is stored is the same in every window.
+        alone = variant == Variant() and not window.forged
+        places = [slot] if alone else range(WINDOW)
+        forging = None
+        if window.forged:
+            forging = seeded_generator("forging", self._seed, window.record.key, window.start, k)
+        rows = read_slots(self._store, window, places, self._spec, variant, forging, self._twin_forgery)
+        single = {place: rows.one(row) for row, place in enumerate(places)}
         if len(self._kept) < self._room:
-            self._kept |= {self._key(window, k, place): row for place, row in enumerate(single)}
+            self._kept |= {self._key(window, k, place): row for place, row in single.items()}
         return single[slot]
 
     def _key(self, window: ClipWindow, k: int, slot: int) -> tuple[str, int, int]:
-        """Windows of a video that overlap share their samples; forged ones share nothing."""
+        """Windows of a video that overlap share their samples, as long as those are as they are stored."""
         sample = window.sample(slot)
-        clip = f"{window.record.key}/{window.start}" if window.forged else window.record.key
+        shared = not self.variants and not window.forged
+        clip = window.record.key if shared else f"{window.record.key}/{window.start}/{window.forged}"
         return clip, k, -1 if sample is None else sample
 
 

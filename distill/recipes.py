@@ -4,9 +4,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from core.forgery import DEMO, FOOTAGE, ForgerySettings
 from core.models import TeacherConfig
 from core.prepare import PrepareSettings
 from core.products import Product, product_named
+from core.transforms import FULL, LIGHT, Augmentation
 
 Weights = Literal["scratch", "hub"]
 
@@ -72,8 +74,12 @@ class Recipe:
     """Where the recipe's data stands if the user names none."""
     variants: int = 8
     """K: random variants of a clip; epoch e takes k = e mod K."""
+    augmentation: Augmentation = FULL
+    """What a variant may draw."""
     twins: bool = True
     """Train on a self-blended copy of every real clip as well, drawn anew in every variant."""
+    twin_forgery: ForgerySettings = FOOTAGE
+    """What such a copy may draw."""
     slots: int = 2
     """Frames taken of each window in a batch of single frames."""
     teacher: TeacherRecipe
@@ -85,6 +91,8 @@ def _demo() -> Recipe:
         product=product_named("demo"),
         corpus=Path("data/demo"),
         variants=6,
+        augmentation=LIGHT,
+        twin_forgery=DEMO,
         teacher=TeacherRecipe(
             frames=Stage(steps=200, windows=16, learning_rate=1.5e-3, validate_every=50),
             fusion=Stage(steps=120, windows=32, learning_rate=3e-4, validate_every=40),

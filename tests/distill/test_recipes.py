@@ -1,13 +1,15 @@
 """Recipes: what they promise and how they are written down."""
 
 import json
-from dataclasses import asdict
 
 import pytest
 
 from core.errors import InputError
+from core.forgery import DEMO, FOOTAGE, ForgerySettings
 from core.products import PRODUCTS
+from core.transforms import FULL, LIGHT, Augmentation
 from distill.recipes import RECIPES, recipe_named
+from distill.train import recipe_document
 
 
 def test_an_unknown_recipe_lists_the_allowed_ones() -> None:
@@ -32,8 +34,22 @@ def test_clips_are_prepared_as_the_product_will_sample_them(name: str) -> None:
 def test_stored_crops_are_wide_enough_for_every_variant(name: str) -> None:
     recipe = recipe_named(name)
 
-    # A variant's box is up to 1.1 times larger and moved by up to a twentieth of its side, either way.
-    assert recipe.prepare.crop_margin >= 1.1 * recipe.product.preprocess.margin + 2 * 0.05
+    # A larger box cuts a larger square; a shift moves it by a share of the box, either way.
+    largest, shift = recipe.augmentation.box_scale[1], recipe.augmentation.box_shift[1]
+    assert recipe.prepare.crop_margin >= largest * recipe.product.preprocess.margin + 2 * shift
+
+
+def test_the_demo_keeps_the_draws_that_its_schedule_is_tuned_to() -> None:
+    demo = recipe_named("demo")
+
+    assert (demo.augmentation, demo.twin_forgery, demo.variants) == (LIGHT, DEMO, 6)
+
+
+@pytest.mark.parametrize("name", [name for name in RECIPES if name != "demo"])
+def test_footage_is_trained_on_with_everything_that_can_be_drawn(name: str) -> None:
+    recipe = recipe_named(name)
+
+    assert (recipe.augmentation, recipe.twin_forgery, recipe.variants) == (FULL, FOOTAGE, 8)
 
 
 def test_faceforensics_is_the_reference_trunk_at_full_size() -> None:
@@ -46,8 +62,12 @@ def test_faceforensics_is_the_reference_trunk_at_full_size() -> None:
 
 
 @pytest.mark.parametrize("name", RECIPES)
-def test_the_same_recipe_is_written_down_the_same(name: str) -> None:
-    first, second = (json.dumps(asdict(recipe_named(name)), default=str, sort_keys=True) for _ in range(2))
+def test_a_recipe_is_written_down_whole(name: str) -> None:
+    recipe = recipe_named(name)
 
-    assert first == second
-    assert json.loads(first)["product"]["name"] == name
+    document = json.loads(json.dumps(recipe_document(recipe), sort_keys=True))
+
+    assert document == recipe_document(recipe_named(name))
+    assert document["product"]["name"] == name
+    assert Augmentation.model_validate_json(json.dumps(document["augmentation"])) == recipe.augmentation
+    assert ForgerySettings.model_validate_json(json.dumps(document["twin_forgery"])) == recipe.twin_forgery

@@ -18,6 +18,7 @@ from av.sidedata.sidedata import SideDataContainer
 from av.sidedata.sidedata import Type as SideDataType
 from av.stream import Disposition
 from av.video.frame import VideoFrame
+from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
 
 from core.errors import InputError
@@ -95,13 +96,13 @@ class SampledFrames(Iterator[Frame]):
         with _opened(self._path) as container:
             stream = _pictures(container, self._path)
             first_ms: float | None = None
-            orientation = _Orientation()
+            upright = _Upright()
             for picture in self._pictures(container, stream):
                 time_ms = _time_ms(picture, self.decoded, stream)
                 first_ms = time_ms if first_ms is None else first_ms
                 index, self.decoded = self.decoded, self.decoded + 1
                 if self._sampler.wants(time_ms - first_ms):
-                    yield Frame(index=index, time_ms=time_ms - first_ms, image=orientation.upright(picture))
+                    yield Frame(index=index, time_ms=time_ms - first_ms, image=upright.image(picture))
         if not self.decoded:
             raise InputError(f"{self._path}: no frame in it could be decoded; {ALLOWED}")
 
@@ -210,8 +211,8 @@ def _time_ms(picture: VideoFrame, index: int, stream: VideoStream) -> float:
     return index * 1000 / float(rate or Fraction(25))
 
 
-class _Orientation:
-    """Turns frames upright by their display matrix.
+class _Upright:
+    """Turns frames into RGB, upright by their display matrix.
 
     A frame whose side data was looked at is kept alive by it until Python's collector comes round, and large frames
     would fill the memory meanwhile. So the matrix is read again only where the angle that it stands for has changed.
@@ -220,13 +221,15 @@ class _Orientation:
     def __init__(self) -> None:
         self._angle: float | None = None
         self._swapped = self._mirrored = self._flipped = False
+        # Kept from frame to frame: setting up a conversion takes longer than converting a small frame.
+        self._reformatter = VideoReformatter()
 
-    def upright(self, picture: VideoFrame) -> Image:
+    def image(self, picture: VideoFrame) -> Image:
         """uint8 [H, W, 3], RGB."""
         if picture.rotation != self._angle:
             self._angle = picture.rotation
             self._read(cast(SideDataContainer, picture.side_data))
-        image: Image = np.asarray(picture.to_ndarray(format="rgb24"), np.uint8)
+        image: Image = np.asarray(self._reformatter.reformat(picture, format="rgb24").to_ndarray(), np.uint8)
         if self._swapped:
             image = image.transpose(1, 0, 2)
         if self._mirrored:

@@ -12,7 +12,7 @@ from core.forgery import FOOTAGE, ForgerySettings
 from core.preprocess import PreprocessSpec
 from core.store import ClipStore, VideoRecord
 from core.transforms import Variant
-from core.variation import delivered, forged, photographed, read_face, reduced_face, seen, working_factor
+from core.transforms.variation import delivered, forged, photographed, read_face, reduced_face, seen, working_factor
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,6 +16,9 @@ from pydantic import BaseModel, ConfigDict, Field
 Image = npt.NDArray[np.uint8]
 """uint8 [H, W, 3], RGB, upright."""
 
+Part = tuple[slice, slice]
+"""Rows and columns of a picture."""
+
 DepthImage = npt.NDArray[np.uint16]
 """uint16 [H, W], relative inverse depth: larger is nearer."""
 
@@ -90,6 +93,15 @@ def cut(image: npt.NDArray[Any], square: Square, padding: int) -> npt.NDArray[An
         inside = image[top:bottom, left:right]
         out[top - square.y0 : bottom - square.y0, left - square.x0 : right - square.x0] = inside
     return out
+
+
+def shown_part(square: Square, frame_size: tuple[int, int]) -> Part:
+    """The rows and columns of a crop that lie in a frame of (width, height)."""
+    columns, rows = (
+        slice(min(max(0, -start), square.side), max(0, min(square.side, length - start)))
+        for start, length in zip((square.x0, square.y0), frame_size, strict=True)
+    )
+    return rows, columns
 
 
 def resample(square_image: npt.NDArray[Any], size: int, padding: int) -> npt.NDArray[np.float32]:

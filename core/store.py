@@ -130,7 +130,14 @@ class ClipStore:
         if not (folder / DATA).is_file():
             raise InputError(f"{folder}: no store here; type `python -m core prepare CORPUS --store {folder}` first")
         try:
-            environment = lmdb.open(str(folder), readonly=True, lock=while_written, max_readers=64, readahead=False)
+            environment = lmdb.open(
+                str(folder),
+                map_size=MAP_BYTES,
+                readonly=True,
+                lock=while_written,
+                max_readers=64,
+                readahead=False,
+            )
         except lmdb.Error as error:
             raise InputError(f"{folder}: not a readable store ({error}); prepare it again in another folder") from error
         store = cls(folder, environment)

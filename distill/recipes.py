@@ -107,7 +107,7 @@ def _demo() -> Recipe:
 def _clips() -> Recipe:
     return Recipe(
         product=product_named("clips"),
-        prepare=PrepareSettings(forgeries=("self_blend",), depth="none"),
+        prepare=PrepareSettings(forgeries=("self_blend", "swap"), depth="none"),
         corpus=Path("../shared/clips"),
         teacher=TeacherRecipe(
             frames=Stage(steps=2400, windows=16, learning_rate=1e-3, validate_every=200),

@@ -225,7 +225,16 @@ def _clip_data(
         min_coverage=recipe.product.decision.min_coverage,
     )
     twins = recipe.twins and variants > 0
-    return ClipData(store, windows, recipe.product.preprocess, variants=variants, seed=recipe.seed, twins=twins)
+    return ClipData(
+        store,
+        windows,
+        recipe.product.preprocess,
+        variants=variants,
+        seed=recipe.seed,
+        augmentation=recipe.augmentation,
+        twin_forgery=recipe.twin_forgery,
+        twins=twins,
+    )
 
 
 def _refuse_empty(sides: dict[Split, ClipData], store: ClipStore) -> None:
@@ -235,7 +244,7 @@ def _refuse_empty(sides: dict[Split, ClipData], store: ClipStore) -> None:
         if not fakes or not reals:
             raise InputError(
                 f"{store.folder}: {split} has {reals} real and {fakes} fake windows with a face; both are needed: "
-                "add videos, or choose a recipe that makes forgeries, such as --recipe clips"
+                "add videos, or have forgeries made: `prepare --forge`, `distill --recipe clips`"
             )
 
 

@@ -12,10 +12,10 @@ import cv2
 import numpy as np
 
 from core.forgery import Forgery, forged_depth, self_blended_crops, swapped_crops
-from core.prepare.ingest import Part, Prepared, estimated_depth, shown_part
+from core.prepare.ingest import Prepared, estimated_depth
 from core.prepare.settings import Forged, PrepareSettings
 from core.prepare.shelf import Place, Shelf
-from core.preprocess import Box, DepthImage, Image, Square, reduced
+from core.preprocess import Box, DepthImage, Image, Part, Square, reduced, shown_part
 from core.recompress import recompressed
 from core.seeding import seeded_generator
 from core.stopwatch import Stopwatch

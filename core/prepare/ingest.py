@@ -16,7 +16,7 @@ from core.errors import InputError
 from core.prepare.keeping import WindowKeeper
 from core.prepare.settings import PrepareSettings
 from core.prepare.shelf import Place, Shelf
-from core.preprocess import DepthImage, Image, Square, cut, square_around
+from core.preprocess import DepthImage, Image, Part, Square, cut, shown_part, square_around
 from core.recompress import recompressed
 from core.stopwatch import Stopwatch
 from core.store import PictureKind, Sample, VideoRecord, decode_png, encode_png
@@ -27,9 +27,6 @@ EVERY_FRAME = 1e6
 """A frame rate that no video exceeds."""
 
 POSTER_PX = 320
-
-Part = tuple[slice, slice]
-"""Rows and columns of a picture."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -197,15 +194,6 @@ def estimated_depth(crops: Iterable[Image], shown: Sequence[Part], model: Path, 
         out = np.full_like(levels, levels[part].min() if levels[part].size else 1)
         out[part] = levels[part]
         yield out
-
-
-def shown_part(square: Square, frame_size: tuple[int, int]) -> Part:
-    """The rows and columns of a crop that lie in a frame of (width, height)."""
-    columns, rows = (
-        slice(min(max(0, -start), square.side), max(0, min(square.side, length - start)))
-        for start, length in zip((square.x0, square.y0), frame_size, strict=True)
-    )
-    return rows, columns
 
 
 def _poster(image: Image) -> Image:

@@ -14,7 +14,7 @@ from core.preprocess import Box, DepthImage, Image, PreprocessSpec, preprocess
 from core.recompress import recompressed
 from core.store import ClipStore, Picture, Sample, VideoRecord, encode_png
 from core.transforms import FULL, LIGHT, Colour, Erasure, Quality, Variant, draw_variant
-from core.variation import working_factor
+from core.transforms.variation import working_factor
 
 SPEC = PreprocessSpec(size=32, margin=1.0)
 SIDE = 84

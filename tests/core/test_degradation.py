@@ -10,9 +10,9 @@ import pytest
 import torch
 from torchvision.transforms.v2 import functional as V
 
-from core.degradation import Frames, colour_matrix, degraded, erased, erased_part, tone_curves
 from core.recompress import recompressed
 from core.transforms import Colour, Erasure, Quality
+from core.transforms.degradation import Frames, colour_matrix, degraded, erased, erased_part, tone_curves
 
 PLAIN, UNCHANGED = Quality(), Colour()
 

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from torchvision import tv_tensors
 from torchvision.transforms.v2 import functional as V
 
-from core.geometry import cut_moved, homography_about, moved_box
 from core.preprocess import Box, Image, Square, cut
 from core.transforms import Variant
+from core.transforms.geometry import cut_moved, homography_about, moved_box
 
 SIDE = 120
 BOX = Box(x=38, y=44, w=40, h=32)

@@ -12,7 +12,7 @@ from torchvision.transforms.v2 import InterpolationMode
 from torchvision.transforms.v2 import functional as V
 
 from core.recompress import recompressed
-from core.transforms import Colour, Erasure, Quality
+from core.transforms.variants import Colour, Erasure, Quality
 
 Frames = npt.NDArray[np.uint8]
 """uint8 [T, H, W, 3], RGB."""

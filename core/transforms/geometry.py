@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from core.preprocess import Box, Square, cut
-from core.transforms import Variant
+from core.transforms.variants import Variant
 
 Homography = npt.NDArray[np.float64]
 """float64 [3, 3]: where a point (x, y, 1) of a frame lies in the transformed frame, up to a factor."""

@@ -12,13 +12,13 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from core.degradation import Frames, degraded, erased, erased_part
 from core.forgery import ForgerySettings, forged_depth, self_blended_crops
-from core.geometry import cut_moved, moved_box
-from core.preprocess import Box, DepthImage, Image, PreprocessSpec, fitted, square_around
+from core.preprocess import Box, DepthImage, Image, Part, PreprocessSpec, Square, fitted, shown_part, square_around
 from core.seeding import seeded_generator
 from core.store import ClipStore, VideoRecord
-from core.transforms import Colour, Quality, Variant
+from core.transforms.degradation import Frames, degraded, erased, erased_part
+from core.transforms.geometry import cut_moved, moved_box
+from core.transforms.variants import Colour, Quality, Variant
 
 Mask = npt.NDArray[np.uint8]
 """uint8 [H, W]: 0-255 is a forgery's share of 0-1."""
@@ -31,7 +31,7 @@ class Face:
     sample: int
     crop: Image
     box: Box
-    inside: tuple[slice, slice]
+    inside: Part
     """Rows and columns that show the frame; the rest of the crop is padding."""
     depth: DepthImage | None
     mask: Mask | None
@@ -53,16 +53,13 @@ def read_face(store: ClipStore, record: VideoRecord, index: int) -> Face:
     """The kept sample `index`, as it is stored."""
     crop, box = store.crop(record, index)
     sample = record.samples[index]
-    width, height = record.frame_size
     x, y = (round(value) for value in sample.origin)
-    rows = slice(min(crop.shape[0], max(0, -y)), max(0, min(crop.shape[0], height - y)))
-    columns = slice(min(crop.shape[1], max(0, -x)), max(0, min(crop.shape[1], width - x)))
     has_depth = sample.depth_valid and record.depth_range is not None
     return Face(
         sample=index,
         crop=crop,
         box=box,
-        inside=(rows, columns),
+        inside=shown_part(Square(x0=x, y0=y, side=crop.shape[0]), record.frame_size),
         depth=store.depth(record, index) if has_depth else None,
         mask=store.mask(record, index) if record.forgery is not None else None,
     )

@@ -1,7 +1,7 @@
 """Random variants of a clip: drawn once for (clip, k) and held over its frames, so that nothing flickers.
 
 Applied after the split, never before: copies of one video must not fall on both sides. Here is what may be drawn and
-what was drawn; `core.geometry` and `core.degradation` carry it out.
+what was drawn; `geometry` and `degradation` carry it out.
 """
 
 from dataclasses import dataclass, field

@@ -26,9 +26,8 @@ from core.prepare import PrepareSettings, Summary, prepare
 from core.preprocess import Box
 from core.store import ClipStore, VideoRecord
 from core.tracks import between
-from core.video import sampled_frames
+from core.video import EVERY_FRAME, sampled_frames
 
-EVERY_FRAME = 1e6
 MATCH_IOU = 0.5
 NEAR_FRAMES = 10
 WORKERS = 2

@@ -38,6 +38,14 @@ class ClipWindow:
         return [slot for slot in range(WINDOW) if self.sample(slot) is not None]
 
     @property
+    def depth_slots(self) -> list[int]:
+        """Slots with a face whose depth is known."""
+        if self.record.depth_range is None:
+            return []
+        samples = self.record.samples
+        return [slot for slot in self.valid_slots if samples[slot - WINDOW + self.end].depth_valid]
+
+    @property
     def is_fake(self) -> bool:
         """The positive class."""
         return self.forged or self.record.label == "fake"

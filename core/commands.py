@@ -1,4 +1,4 @@
-"""`python -m core`: make the demo corpus, prepare a corpus, judge videos."""
+"""`python -m core`: make the demo corpus, prepare a corpus, look at a store, judge videos."""
 
 import json
 from dataclasses import dataclass
@@ -15,9 +15,12 @@ from core.errors import InputError
 from core.faces import FaceSettings
 from core.manifest import Manifest, open_artifacts
 from core.prepare import Forged, PrepareSettings, prepare
+from core.preprocess import PreprocessSpec
 from core.store import ClipStore
 
 DEMO_ARTIFACT = Path("artifacts/demo")
+PREVIEW_SPEC = PreprocessSpec(size=128, margin=1.6)
+"""Large enough to see by, with the margin of the recipe for real footage."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,7 +46,7 @@ class Prepare:
     """Turn a corpus of videos into a store of face clips. Interrupted, it goes on where it stopped."""
 
     corpus: Annotated[Path, tyro.conf.Positional]
-    """FaceForensics++ as distributed, a folder with real/ and fake/, or one with a corpus.csv."""
+    """FaceForensics++ as distributed, a folder with real/ and fake/ or a corpus.csv; with --forge any real videos."""
     store: Path
     """Folder of the store, new or begun with the same settings."""
     workers: int | None = None
@@ -82,7 +85,10 @@ class Prepare:
 
 @dataclass(frozen=True, kw_only=True)
 class Preview:
-    """Write a page of examples from a store: frames, boxes, crops, depth, masks and every variant of a clip."""
+    """Write a page of examples from a store: frames, boxes, crops, depth, masks and every variant of a clip.
+
+    The variants are those of real footage (recipes clips and faceforensics); the demo's are milder.
+    """
 
     store: Annotated[Path, tyro.conf.Positional]
     """A store that `python -m core prepare` made."""
@@ -90,20 +96,15 @@ class Preview:
     """The HTML file to write."""
     clips: int = 2
     """Clips of each label and method."""
-    recipe: str = "clips"
-    """The recipe whose input size and margin are shown: demo, clips or faceforensics."""
 
     def execute(self) -> int:
         """See `core.preview`."""
         if self.clips < 1:
             raise InputError(f"--clips {self.clips}: give 1 or more")
         from core.preview import write_preview
-        from core.products import product_named
-
-        spec = product_named(self.recipe).preprocess
 
         with ClipStore.read(self.store) as store:
-            write_preview(store, self.out, clips=self.clips, spec=spec)
+            write_preview(store, self.out, clips=self.clips, spec=PREVIEW_SPEC)
         say(f"page: {self.out}")
         return 0
 

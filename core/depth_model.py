@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from core.errors import InputError
 from core.preprocess import DepthImage, Image
+from core.runtimes import missing_extra
 
 HUB_MODEL = "depth-anything/Depth-Anything-V2-Small-hf"
 PATCH_PX = 14
@@ -49,8 +50,11 @@ def weights_id(folder: Path) -> str:
     """Hex digest of a model's configuration and weights."""
     digest = hashlib.sha256()
     for name in (CONFIG, WEIGHTS):
-        with (folder / name).open("rb") as file:
-            digest.update(hashlib.file_digest(file, "sha256").digest())
+        try:
+            with (folder / name).open("rb") as file:
+                digest.update(hashlib.file_digest(file, "sha256").digest())
+        except OSError as error:
+            raise InputError(f"{folder / name}: cannot be read ({error.strerror}); give another --depth") from error
     return digest.hexdigest()[:32]
 
 
@@ -63,8 +67,12 @@ class DepthModel:
         Raises InputError where the folder holds no Depth Anything model.
         """
         from safetensors import SafetensorError
-        from transformers import DepthAnythingForDepthEstimation
-        from transformers.utils import logging
+
+        try:
+            from transformers import DepthAnythingForDepthEstimation
+            from transformers.utils import logging
+        except ImportError as error:
+            raise missing_extra("depth", error) from error
 
         logging.disable_progress_bar()  # type: ignore[no-untyped-call]
         assert input_px % PATCH_PX == 0, input_px
@@ -105,6 +113,11 @@ class DepthModel:
         pixels = cv2.resize(crop, size, interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC)
         normal = (pixels.astype(np.float32) / 255 - MEAN) / STD
         return np.ascontiguousarray(normal.transpose(2, 0, 1), np.float32)
+
+
+def check_model(folder: Path, *, input_px: int) -> None:
+    """Load the model once; raises InputError where that fails."""
+    loaded_model(folder, input_px)
 
 
 @cache

@@ -3,6 +3,7 @@
 import base64
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import numpy.typing as npt
 from core.clips import ClipWindow, Slots, read_slots, self_blended_twins
 from core.corpus import SPLITS
 from core.decision import WINDOW
-from core.errors import WorkError
+from core.errors import InputError, WorkError
 from core.forgery import FOOTAGE, ForgerySettings
 from core.preprocess import Box, Image, PreprocessSpec, square_around
 from core.runtimes import missing_extra
@@ -52,6 +53,9 @@ def write_preview(
     the same bytes. The file appears under its name once it is whole. Raises InputError where the store's preparation
     was not finished or jinja2 is missing, WorkError where nothing can be written.
     """
+    fingerprint = store.fingerprint
+    if not out.name or not out.parent.is_dir():
+        raise InputError(f"--out {out}: give the name of a file in a folder that exists, such as page.html")
     records = store.records()
     groups, shown = [], []
     for label, method in _kinds(records):
@@ -63,7 +67,7 @@ def write_preview(
     window = _example(shown)
     page = _rendered(
         title=f"Store {store.folder.resolve().name}",
-        fingerprint=store.fingerprint,
+        fingerprint=fingerprint,
         total=len(records),
         spec=spec,
         splits=SPLITS,
@@ -79,7 +83,8 @@ def write_preview(
     except OSError as error:
         raise WorkError(f"{out}: could not be written ({error.strerror}); give another --out") from error
     finally:
-        pending.unlink(missing_ok=True)
+        with suppress(OSError):
+            pending.unlink(missing_ok=True)
 
 
 def _rendered(**contents: Any) -> str:
@@ -137,9 +142,6 @@ def _has_depth(window: ClipWindow) -> bool:
 
 def _samples(window: ClipWindow) -> list[int | None]:
     return [window.sample(slot) for slot in range(WINDOW)]
-
-
-# One clip
 
 
 def _about(store: ClipStore, record: VideoRecord, spec: PreprocessSpec) -> dict[str, Any]:
@@ -214,9 +216,6 @@ def _with_box(picture: Image, box: Box, spec: PreprocessSpec) -> Image:
     return np.asarray(cv2.rectangle(drawn, *corners, BOX_COLOUR), dtype=np.uint8)
 
 
-# Variants
-
-
 def _variants(
     store: ClipStore,
     window: ClipWindow,
@@ -252,9 +251,6 @@ def _slot_strip(slots: Slots, pictures: npt.NDArray[np.uint8]) -> str:
     """Every second slot, the newest among them."""
     chosen = range(1, WINDOW, 2)
     return _strip([pictures[slot] if slots.face_valid[slot] else None for slot in chosen])
-
-
-# Pictures
 
 
 def _strip(cells: Sequence[Cell]) -> str:

@@ -10,6 +10,7 @@ import numpy as np
 from av import CodecContext
 from av.video.codeccontext import VideoCodecContext
 from av.video.frame import VideoFrame
+from av.video.reformatter import VideoReformatter
 
 from core.errors import InputError
 from core.preprocess import Image
@@ -63,14 +64,19 @@ def recompressed(
 
     Raises InputError (one line) at once for an unknown codec or preset and for a `crf` out of the codec's range.
     """
+    check_codec(codec, crf)
+    if preset not in PRESETS:
+        raise InputError(f"preset {preset!r}: unknown; allowed are {', '.join(PRESETS)}")
+    return _through(iter(frames), codec, crf, preset, Fraction(fps).limit_denominator(1001))
+
+
+def check_codec(codec: str, crf: int) -> None:
+    """InputError, in one line, for an unknown codec and for a `crf` out of its range."""
     found = CODECS.get(codec)
     if found is None:
         raise InputError(f"codec {codec!r}: unknown; allowed are {', '.join(CODECS)}")
     if not found.best <= crf <= found.worst:
         raise InputError(f"quality {crf}: {codec} takes {found.best} (best) to {found.worst} (worst)")
-    if preset not in PRESETS:
-        raise InputError(f"preset {preset!r}: unknown; allowed are {', '.join(PRESETS)}")
-    return _through(iter(frames), codec, crf, preset, Fraction(fps).limit_denominator(1001))
 
 
 def _through(images: Iterator[Image], codec: str, crf: int, preset: str, rate: Fraction) -> Iterator[Image]:
@@ -83,6 +89,7 @@ def _through(images: Iterator[Image], codec: str, crf: int, preset: str, rate: F
     encoder = _encoder(codec, crf, preset, rate, height=height, width=width)
     decoder = cast(VideoCodecContext, CodecContext.create(CODECS[codec].decoder, "r"))
     decoder.thread_count = 1
+    reformatter = VideoReformatter()
     taken = given = 0
     # At the end None asks the encoder, and then the decoder, for what they hold back.
     for image in chain([first], images, [None]):
@@ -95,7 +102,7 @@ def _through(images: Iterator[Image], codec: str, crf: int, preset: str, rate: F
         for packet in chain(encoder.encode(picture), [None] if image is None else []):
             for decoded in decoder.decode(packet):
                 given += 1
-                pixels = decoded.to_ndarray(format="rgb24")[: shape[0], : shape[1]]
+                pixels = reformatter.reformat(decoded, format="rgb24").to_ndarray()[: shape[0], : shape[1]]
                 yield np.ascontiguousarray(pixels, dtype=np.uint8)
     assert given == taken, f"{codec}: {taken} frames in, {given} out"
 

@@ -93,7 +93,9 @@ class VideoRecord(BaseModel):
     """Identity whose face a fake shows, where it is known."""
     method: str
     compression: str = ""
-    """FaceForensics++'s raw, c23 or c40, and what preparation compressed again: `c23+libx264-30`."""
+    """FaceForensics++'s raw, c23 or c40, and what preparation compressed again first: `c23+libx264-30`."""
+    encoding: str = ""
+    """What a clip made from a base was encoded with at the end, real or forged: `libx264-23`; drawn for each video."""
     split: Split
     frame_size: tuple[int, int]
     """Width and height of the upright frames, px."""
@@ -125,8 +127,11 @@ class ClipStore:
         self._lock = lock
 
     @classmethod
-    def read(cls, folder: Path, *, while_written: bool = False) -> Self:
-        """Open for reading; any number of processes may. `while_written`: another process writes at the same time."""
+    def read(cls, folder: Path) -> Self:
+        """Open for reading; any number of processes may, also while one writes.
+
+        LMDB then keeps what they see. Of a folder that cannot be written to that is impossible, and unnecessary.
+        """
         if not (folder / DATA).is_file():
             raise InputError(f"{folder}: no store here; type `python -m core prepare CORPUS --store {folder}` first")
         try:
@@ -134,7 +139,7 @@ class ClipStore:
                 str(folder),
                 map_size=MAP_BYTES,
                 readonly=True,
-                lock=while_written,
+                lock=os.access(folder, os.W_OK),
                 max_readers=64,
                 readahead=False,
             )
@@ -243,10 +248,10 @@ class ClipStore:
         self._delete(orphans)
 
     def _delete(self, keys: Sequence[bytes]) -> None:
-        with self._writing("nothing new") as transaction:
+        with self._writing("that it is unfinished") as transaction:
             transaction.delete(COMPLETE_KEY)
         for first in range(0, len(keys), CHUNK_KEYS):
-            with self._writing("nothing new") as transaction:
+            with self._writing("what is no longer needed") as transaction:
                 for key in keys[first : first + CHUNK_KEYS]:
                     transaction.delete(key)
 
@@ -339,9 +344,13 @@ def _locked(folder: Path) -> IO[str]:
         raise InputError(
             f"{folder}: process {holder} is writing to it; wait until it has finished, or give another --store"
         ) from None
-    lock.truncate(0)
-    lock.write(f"{os.getpid()}\n")
-    lock.flush()
+    try:
+        lock.truncate(0)
+        lock.write(f"{os.getpid()}\n")
+        lock.flush()
+    except OSError as error:
+        lock.close()
+        raise WorkError(f"{folder}: cannot be written to ({error.strerror}); make room and try again") from error
     return lock
 
 

@@ -151,12 +151,17 @@ def by_size(faces: Sequence[Faces]) -> list[int]:
 
 
 def largest(faces: Sequence[Faces]) -> list[int | None]:
-    """For each frame the track to judge: of those it shows, the first `by_size`.
+    """For each frame the track to judge, None where it shows none.
 
-    So a face that comes and goes is followed throughout, and another only where that one is away.
+    That is the largest track of the video, and of the others, by size, each that never shows beside one chosen
+    already: it is the same face come back, or the next scene. Who does show beside the largest is somebody else, and
+    is not looked at while that one is away.
     """
-    rank = {track: place for place, track in enumerate(by_size(faces))}
-    return [min(seen, key=rank.__getitem__, default=None) for seen in faces]
+    chosen: list[int] = []
+    for track in by_size(faces):
+        if not any(track in seen and other in seen for seen in faces for other in chosen):
+            chosen.append(track)
+    return [next((track for track in chosen if track in seen), None) for seen in faces]
 
 
 class _Smoother:

@@ -24,6 +24,12 @@ from av.video.stream import VideoStream
 from core.errors import InputError
 from core.preprocess import Image
 
+EVERY_FRAME = 1e6
+"""A frame rate that no video exceeds."""
+
+DECODER_THREADS = 2
+"""Each holds frames of its own: with one a core, 4K would fill the memory of a large machine."""
+
 EARLY_MS = 0.5
 """A frame this much before its due time is still on time: containers round timestamps to a millisecond."""
 
@@ -109,6 +115,7 @@ class SampledFrames(Iterator[Frame]):
     def _pictures(self, container: InputContainer, stream: VideoStream) -> Iterator[VideoFrame]:
         """Every frame up to the end or to the first damage, each decoded once."""
         stream.thread_type = "AUTO"
+        stream.codec_context.thread_count = DECODER_THREADS
         try:
             for packet in container.demux(stream):
                 try:

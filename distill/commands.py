@@ -62,7 +62,13 @@ class Distill:
 
             with progress(f"demo corpus {corpus}") as report:
                 make_demo_corpus(corpus, settings=DemoSettings(), on_progress=report)
-        found = read_corpus(corpus, real_only=bool(recipe.prepare.forgeries), seed=recipe.seed)
+        found = read_corpus(
+            corpus,
+            real_only=bool(recipe.prepare.forgeries),
+            seed=recipe.seed,
+            methods=recipe.methods,
+            compressions=recipe.compressions,
+        )
         with progress(f"prepare {corpus}") as report:
             summary = prepare(found, store, recipe.prepare, on_progress=report)
         say(summary.text(store))

@@ -1,5 +1,6 @@
 """Batches of windows and of single frames from a prepared store."""
 
+import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -98,11 +99,19 @@ class ClipData:
             is_fake=self.is_fake[torch.tensor(windows)],
         )
 
-    def whole_windows(self, k: int, size: int = 8) -> Iterator[Batch]:
-        """Every window once, in order, all its slots."""
-        for first in range(0, len(self.windows), size):
-            chosen = range(first, min(first + size, len(self.windows)))
-            yield self.batch(list(chosen), k, [range(WINDOW)] * len(chosen))
+    def whole_windows(self, k: int, windows: Sequence[int] | None = None, size: int = 8) -> Iterator[Batch]:
+        """Each of `windows` (None: every window) once, in order, all its slots."""
+        places = range(len(self.windows)) if windows is None else windows
+        for first in range(0, len(places), size):
+            chosen = list(places[first : first + size])
+            yield self.batch(chosen, k, [range(WINDOW)] * len(chosen))
+
+    def digest(self, window: int, k: int) -> str:
+        """Names all that the pixels of the `window`-th window in variant k depend on."""
+        clip = self.windows[window]
+        drawn = [self._seed, k, self._augmentation, self._twin_forgery] if self.variants else []
+        parts = [clip.record.key, clip.start, clip.end, clip.forged, self._spec, *drawn]
+        return hashlib.sha256("/".join(map(repr, parts)).encode()).hexdigest()
 
     def _slot(self, window: ClipWindow, k: int, slot: int) -> Slots:
         key = self._key(window, k, slot)

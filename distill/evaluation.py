@@ -2,62 +2,94 @@
 
 import copy
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from core.clips import ClipWindow
 from core.command_line import progress
 from core.decision import WINDOW, Decision
+from core.embeddings import EmbeddingCache
 from core.metrics import Metrics, ScoredWindow, summarise
 from core.models import Student, Teacher
+from core.models.backbone import Trunk
+from core.runs import weights_sha256
 from core.store import VideoRecord
-from distill.data import ClipData
+from distill.data import Batch, ClipData
 from distill.stages import Embeddings, Targets, pixels
 
 
 @torch.inference_mode()
-def embed(title: str, model: Teacher | Student, data: ClipData, *, depth_trained: bool = True) -> Embeddings:
-    """Both streams of every window of `data` for each of its variants (at least one).
+def embed(
+    title: str, model: Teacher | Student, data: ClipData, cache: EmbeddingCache, *, depth_trained: bool = True
+) -> Embeddings:
+    """Both streams of every window of `data` for each of its variants (at least one), rounded to float16.
 
-    A student sees RGB alone, so its depth stream is valid where the face is; never if not `depth_trained`.
+    What `cache` holds of these weights is not computed again. A student sees RGB alone, so its depth stream is valid
+    where the face is; never if not `depth_trained`.
     """
-    # Fused, in a copy: the same outputs in half the time.
-    model = copy.deepcopy(model).eval()
-    for trunk in (model.trunk,) if isinstance(model, Student) else (model.rgb_trunk, model.depth_trunk):
-        trunk.fuse()
-    model = model.to(memory_format=torch.channels_last)
-    rgb: list[Tensor] = []
-    depth: list[Tensor] = []
-    face_valid: list[Tensor] = []
-    depth_valid: list[Tensor] = []
-    variants = max(1, data.variants)
+    variants, count = max(1, data.variants), len(data.windows)
+    masks = [_masks(model, window, depth_trained=depth_trained) for window in data.windows]
+    face_valid, depth_valid = (torch.stack(rows) for rows in zip(*masks, strict=True))
+    encoder = _Encoder(model)
+    rows: list[Tensor] = []
     with progress(title) as report:
         for k in range(variants):
-            for batch in data.whole_windows(k):
-                count = len(batch.windows)
-                frames = pixels(batch.frames.flatten(0, 1))
-                if isinstance(model, Student):
-                    streams = model.encode(frames)[:2]
-                    heard = batch.face_valid if depth_trained else torch.zeros_like(batch.face_valid)
-                else:
-                    streams = (
-                        model.encode_rgb(frames),
-                        model.encode_depth(pixels(batch.depth.flatten(0, 1))),
-                    )
-                    heard = batch.depth_valid
-                rgb.append(streams[0].view(count, WINDOW, -1) * batch.face_valid.unsqueeze(2))
-                depth.append(streams[1].view(count, WINDOW, -1) * heard.unsqueeze(2))
-                if k == 0:
-                    face_valid.append(batch.face_valid)
-                    depth_valid.append(heard)
-                report(k * len(data.windows) + int(batch.windows[-1]) + 1, variants * len(data.windows))
-    shape = (variants, len(data.windows), WINDOW, -1)
+            keys = [f"{encoder.digest}/{data.digest(window, k)}" for window in range(count)]
+            kept = zip(keys, cache.get(keys), strict=True)
+            found = {key: clip for key, clip in kept if clip is not None}
+            missing = [window for window, key in enumerate(keys) if key not in found]
+            done = k * count + count - len(missing)
+            for batch in data.whole_windows(k, missing):
+                clips = encoder(batch).numpy()
+                made = {keys[window]: clip for window, clip in zip(batch.windows.tolist(), clips, strict=True)}
+                cache.put(made.items())
+                found |= made
+                done += len(batch.windows)
+                report(done, variants * count)
+            rows.append(torch.from_numpy(np.stack([found[key] for key in keys])).float())
+    streams = torch.stack(rows)
     return Embeddings(
-        rgb=torch.cat(rgb).view(shape),
-        depth=torch.cat(depth).view(shape),
-        face_valid=torch.cat(face_valid),
-        depth_valid=torch.cat(depth_valid),
+        rgb=streams[:, :, 0] * face_valid.unsqueeze(2),
+        depth=streams[:, :, 1] * depth_valid.unsqueeze(2),
+        face_valid=face_valid,
+        depth_valid=depth_valid,
         is_fake=data.is_fake,
     )
+
+
+class _Encoder:
+    """A model's trunks, fused in a copy: the same embeddings in half the time."""
+
+    def __init__(self, model: Teacher | Student) -> None:
+        parts = (model.trunk, model.depth_head) if isinstance(model, Student) else (model.rgb_trunk, model.depth_trunk)
+        self.digest = f"{model.config.role}/{'/'.join(weights_sha256(part)[:32] for part in parts)}"
+        """Of the weights that embeddings depend on."""
+        self._model = copy.deepcopy(model).eval()
+        for trunk in self._model.modules():
+            if isinstance(trunk, Trunk):
+                trunk.fuse()
+        self._model = self._model.to(memory_format=torch.channels_last)
+
+    def __call__(self, batch: Batch) -> Tensor:
+        """float16 [N, 2, 20, D]: RGB, depth; what stands in an invalid slot means nothing."""
+        frames = pixels(batch.frames.flatten(0, 1))
+        if isinstance(self._model, Student):
+            rgb, depth, _ = self._model.encode(frames)
+        else:
+            rgb = self._model.encode_rgb(frames)
+            depth = self._model.encode_depth(pixels(batch.depth.flatten(0, 1)))
+        shape = (len(batch.windows), WINDOW, -1)
+        return torch.stack([rgb.view(shape), depth.view(shape)], dim=1).half()
+
+
+def _masks(model: Teacher | Student, window: ClipWindow, *, depth_trained: bool) -> tuple[Tensor, Tensor]:
+    """(face_valid, depth_valid), each float32 [20], as `model` is given them."""
+    face, depth = torch.zeros(WINDOW), torch.zeros(WINDOW)
+    face[window.valid_slots] = 1.0
+    heard = (window.valid_slots if depth_trained else []) if isinstance(model, Student) else window.depth_slots
+    depth[heard] = 1.0
+    return face, depth
 
 
 @torch.inference_mode()

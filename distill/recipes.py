@@ -72,6 +72,10 @@ class Recipe:
     prepare: PrepareSettings = PrepareSettings()
     corpus: Path | None = None
     """Where the recipe's data stands if the user names none."""
+    methods: tuple[str, ...] = ()
+    """Fakes of a corpus to train and judge on, by method; all that are there if empty."""
+    compressions: tuple[str, ...] = ()
+    """Of FaceForensics++'s raw, c23 and c40, those to use; all that are there if empty."""
     variants: int = 8
     """K: random variants of a clip; epoch e takes k = e mod K."""
     augmentation: Augmentation = FULL
@@ -90,6 +94,7 @@ def _demo() -> Recipe:
     return Recipe(
         product=product_named("demo"),
         corpus=Path("data/demo"),
+        prepare=PrepareSettings(crop_margin=1.8),
         variants=6,
         augmentation=LIGHT,
         twin_forgery=DEMO,

@@ -1,6 +1,7 @@
 """The run: teacher, targets, student, calibration, figures; each step written down before the next begins."""
 
 import json
+import math
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Literal
@@ -12,6 +13,7 @@ from core.clips import windows_of
 from core.command_line import say
 from core.corpus import SPLITS, Split
 from core.decision import Decision
+from core.embeddings import EmbeddingCache
 from core.errors import InputError
 from core.models import Student, Teacher
 from core.runs import (
@@ -42,6 +44,8 @@ from distill.stages import (
 )
 
 RUN = "run.json"
+EMBEDDINGS = "embeddings"
+"""Folder of the embedding cache, in the store: runs on the same clips share it."""
 CALIBRATION_CROPS = 128
 VALIDATION_WINDOWS = 128
 
@@ -57,6 +61,7 @@ def train(recipe: Recipe, store: ClipStore, folder: Path, *, device: Device = "a
     if state == "finished":
         say(f"{folder}: finished already, nothing to do; give another --run to train anew")
         return
+    _refuse_narrow(recipe, store)
     records = store.records()
     sides = {split: _side(recipe, store, records, split) for split in SPLITS}
     plain = _clip_data(recipe, store, records, "train", variants=0)
@@ -65,17 +70,20 @@ def train(recipe: Recipe, store: ClipStore, folder: Path, *, device: Device = "a
         folder.mkdir(parents=True, exist_ok=True)
         write_json(folder / RUN, about)
     depth_trained = any(sample.depth_valid for record in records for sample in record.samples)
-    trainer = _Run(recipe, sides, folder, device)
-    teacher, embeddings = trainer.teacher()
-    student = trainer.student(teacher, targets_of(teacher, embeddings), depth_trained=depth_trained)
-    _finish(recipe, store, records, sides, plain, folder, teacher, student, depth_trained=depth_trained)
+    with EmbeddingCache(store.folder / EMBEDDINGS) as cache:
+        trainer = _Run(recipe, sides, folder, cache, device)
+        teacher, embeddings = trainer.teacher()
+        student = trainer.student(teacher, targets_of(teacher, embeddings), depth_trained=depth_trained)
+        _finish(recipe, store, records, sides, plain, folder, cache, teacher, student, depth_trained=depth_trained)
 
 
 class _Run:
     """The four stages, each skipped where its weights stand already."""
 
-    def __init__(self, recipe: Recipe, sides: dict[Split, ClipData], folder: Path, device: Device) -> None:
-        self._recipe, self._sides, self._device = recipe, sides, device
+    def __init__(
+        self, recipe: Recipe, sides: dict[Split, ClipData], folder: Path, cache: EmbeddingCache, device: Device
+    ) -> None:
+        self._recipe, self._sides, self._cache, self._device = recipe, sides, cache, device
         self._stages = folder / "stages"
         self._stages.mkdir(exist_ok=True)
 
@@ -85,8 +93,8 @@ class _Run:
         torch.manual_seed(self._recipe.seed)
         teacher = Teacher(told.model, pretrained=told.weights == "hub")
         self._fit("teacher_frames", TeacherFrames(teacher, told.frames), *self._frames(told.frames.windows))
-        train = embed("teacher embeddings", teacher, self._sides["train"])
-        val = embed("teacher on validation", teacher, self._sides["val"])
+        train = embed("teacher embeddings", teacher, self._sides["train"], self._cache)
+        val = embed("teacher on validation", teacher, self._sides["val"], self._cache)
         fusion = Fusion(teacher.fusion, told.fusion, train=train, val=val)
         self._fit("teacher_fusion", fusion, *self._windows(train, val, told.fusion.windows))
         return teacher, train
@@ -100,8 +108,8 @@ class _Run:
             student.trunk.load_state_dict(teacher.rgb_trunk.state_dict())
         frames = StudentFrames(student, told.frames, targets=targets, losses=told.losses, temperature=told.temperature)
         self._fit("student_frames", frames, *self._frames(told.frames.windows))
-        train = embed("student embeddings", student, self._sides["train"], depth_trained=depth_trained)
-        val = embed("student on validation", student, self._sides["val"], depth_trained=depth_trained)
+        train = embed("student embeddings", student, self._sides["train"], self._cache, depth_trained=depth_trained)
+        val = embed("student on validation", student, self._sides["val"], self._cache, depth_trained=depth_trained)
         fusion = Fusion(
             student.fusion,
             told.fusion,
@@ -149,6 +157,7 @@ def _finish(
     sides: dict[Split, ClipData],
     plain: ClipData,
     folder: Path,
+    cache: EmbeddingCache,
     teacher: Teacher,
     student: Student,
     *,
@@ -161,7 +170,7 @@ def _finish(
         scored = {
             split: score(
                 model,
-                embed(f"{role} on {split}", model, sides[split], depth_trained=depth_trained),
+                embed(f"{role} on {split}", model, sides[split], cache, depth_trained=depth_trained),
                 sides[split],
             )
             for split in ("val", "test")
@@ -235,6 +244,17 @@ def _clip_data(
         twin_forgery=recipe.twin_forgery,
         twins=twins,
     )
+
+
+def _refuse_narrow(recipe: Recipe, store: ClipStore) -> None:
+    """InputError where variants would cut beyond the stored crops, into black."""
+    stored = float(store.settings().get("crop_margin", math.inf))
+    needed = recipe.augmentation.room(recipe.product.preprocess.margin)
+    if stored < needed:
+        raise InputError(
+            f"{store.folder}: its crops are {stored:g} times the face, this recipe cuts up to {needed:.2f}; prepare "
+            "the corpus again in another folder with the settings of `python -m core prepare`"
+        )
 
 
 def _refuse_empty(sides: dict[Split, ClipData], store: ClipStore) -> None:

@@ -36,11 +36,6 @@ class Entry:
     """raw, c23 or c40 in FaceForensics++; elsewhere nothing."""
 
     @property
-    def folder(self) -> str:
-        """`path` without its last component, "" at the top: footage of one kind, so swaps stay inside."""
-        return self.path.rpartition("/")[0]
-
-    @property
     def people(self) -> tuple[str, ...]:
         """The identities that must not be seen on another side of the split: one, or two of a fake."""
         return (self.identity, self.source) if self.source else (self.identity,)

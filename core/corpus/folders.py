@@ -1,6 +1,8 @@
 """Videos in any folder: listed in a corpus.csv, sorted into real/ and fake/, or real ones only."""
 
+import contextlib
 import csv
+import os
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
@@ -65,9 +67,12 @@ def _from_index(folder: Path) -> list[Entry]:
         if split and split not in SPLITS:
             raise InputError(f"{file}, line {number}: split {split!r}; allowed are {', '.join(SPLITS)} or nothing")
         # A line may be shorter than the first one: what is missing is None.
-        if not row["path"] or not (folder / row["path"]).is_file():
-            raise InputError(f"{file}, line {number}: no file {row['path']}; correct the path or drop the line")
-        path = Path(row["path"]).as_posix()
+        path = _inside(folder, row["path"] or "")
+        if path is None:
+            raise InputError(
+                f"{file}, line {number}: no file {row['path'] or ''!r} in the corpus; correct the path, move the video "
+                "there, or drop the line"
+            )
         if path in line_of:
             raise InputError(f"{file}, line {number}: {path} is in line {line_of[path]} already; drop one of the two")
         line_of[path] = number
@@ -87,17 +92,26 @@ def _from_index(folder: Path) -> list[Entry]:
     return list(entries.values())
 
 
+def _inside(folder: Path, path: str) -> str | None:
+    """`path` as an entry has it, where it is a file of the corpus: relative to `folder` and without `..`."""
+    place = Path(os.path.normpath(folder / path))
+    base = Path(os.path.normpath(folder))
+    # A path too long for the system is no file, and says so by an error.
+    with contextlib.suppress(OSError):
+        if place.is_relative_to(base) and place.is_file():
+            return place.relative_to(base).as_posix()
+    return None
+
+
 def _from_unsorted(folder: Path) -> tuple[list[Entry], str]:
-    """Videos in any folders, all real; a table beside them may tell who they are, else each is somebody."""
+    """Videos in any folders, all real; a table beside them may tell who they are, else their names do."""
     entries = [_entry(relative(folder, path), "real") for path in videos_in(folder)]
     _refuse_none(folder, entries)
-    table = next(iter(sorted(folder.glob("*.tsv"))), None)
+    table = next((file for file in sorted(folder.glob("*.tsv")) if file.is_file()), None)
     rows = _table(table, delimiter="\t")[1] if table else ()
     known = {row["path"]: row["identity"] for _, row in rows if row.get("path") and row.get("identity")}
-    named = [replace(entry, identity=known.get(entry.path) or _stem(entry)) for entry in entries]
-    given = sum(entry.path in known for entry in entries)
     column = f"the column `identity` of {table.name}" if table else ""
-    return named, _where_from(column, given, "the file names", len(entries) - given)
+    return _with_identities([replace(entry, identity=known.get(entry.path, "")) for entry in entries], column)
 
 
 def _table(file: Path, *, delimiter: str) -> tuple[Sequence[str], list[tuple[int, dict[str, str]]]]:
@@ -108,6 +122,8 @@ def _table(file: Path, *, delimiter: str) -> tuple[Sequence[str], list[tuple[int
             return reader.fieldnames or (), [(reader.line_num, row) for row in reader]
     except (UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"{file}: not a table of text in UTF-8; save it as UTF-8, or remove it") from error
+    except OSError as error:
+        raise InputError(f"{file}: cannot be read ({error.strerror}); make it readable, or remove it") from error
 
 
 def _entry(path: str, label: VideoLabel) -> Entry:

@@ -36,7 +36,7 @@ def read_corpus(
 
     Without a split one is drawn by identity, seeded and stratified by label; no identity is on two sides, neither as
     the target nor as the source of a fake. `methods` keeps only fakes of these, `compressions` only these videos of
-    FaceForensics++ (see `core.faceforensics`); nothing named keeps all. What is drawn does not depend on them: two
+    FaceForensics++ (see `faceforensics`); nothing named keeps all. What is drawn does not depend on them: two
     choices from one corpus agree on the sides. `real_only` is for recipes that make their own forgeries: then one class
     is enough. Raises InputError (one line) for a missing or empty corpus, names that are not there, one class where two
     are needed, an identity on two sides and a corpus too small to split.

@@ -54,7 +54,7 @@ class Forgery:
         )
 
 
-def forge(
+def blended(
     method: Method,
     draw: Draw,
     *,

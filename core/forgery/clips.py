@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from core.forgery.alignment import aligned
-from core.forgery.blending import Forgery, forge
+from core.forgery.blending import Forgery, blended
 from core.forgery.draws import draw_forgery
 from core.forgery.pasting import Offsets
 from core.forgery.settings import FOOTAGE, ForgerySettings
@@ -84,7 +84,7 @@ def _self_blended(
     padding: int | None,
 ) -> Forgery:
     assert len(frames) == len(boxes), f"{len(frames)} frames, {len(boxes)} boxes"
-    return forge(
+    return blended(
         "self_blend",
         draw_forgery(len(frames), settings.self_blend, settings, generator),
         frames=frames,
@@ -120,7 +120,7 @@ def _swapped(
     offsets: list[Offsets | None] = [None] * len(frames)
     if draw.alignment:
         offsets = aligned(frames, boxes, donor_frames, donor_boxes, sources, draw.alignment)
-    return forge(
+    return blended(
         "swap",
         draw,
         frames=frames,

@@ -9,7 +9,8 @@ import numpy.typing as npt
 
 from core.forgery.pasting import GRID, Offsets, Outline
 from core.forgery.retouching import Look, MatchKind
-from core.forgery.settings import ForgerySettings, PasteRanges, Range
+from core.forgery.settings import ForgerySettings, PasteRanges
+from core.ranges import Range
 
 
 @dataclass(frozen=True, kw_only=True)

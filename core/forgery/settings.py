@@ -1,22 +1,11 @@
 """How forgeries may look: the ranges that their draws come from, as part of a store's key."""
 
-from typing import Annotated, Literal
+from typing import Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from core.forgery.retouching import MatchKind
-
-
-def _ascending(pair: tuple[float, float]) -> tuple[float, float]:
-    if pair[0] > pair[1]:
-        raise ValueError(f"a range runs from low to high, but {pair[0]} is above {pair[1]}")
-    return pair
-
-
-Range = Annotated[tuple[float, float], AfterValidator(_ascending)]
-"""Drawn evenly from low to high; where both are equal, nothing is drawn."""
-
-Share = Annotated[float, Field(ge=0.0, le=1.0)]
+from core.ranges import Range, Share
 
 
 class PasteRanges(BaseModel):

@@ -53,7 +53,7 @@ class _Clip:
 
 def forge(job: ForgeJob) -> Prepared:
     """The clip that `job` asks for, read from the store that the bases are in."""
-    with ClipStore.read(job.store, while_written=True) as store:
+    with ClipStore.read(job.store) as store:
         return forged_from(store, job)
 
 
@@ -100,11 +100,14 @@ def forged_from(store: ClipStore, job: ForgeJob) -> Prepared:
 def _clip(store: ClipStore, base: VideoRecord, most_px: int, padding: int) -> _Clip:
     """The base's kept crops, averaged over blocks of one size, so that no side is above `most_px`."""
     samples = tuple(place for place, sample in enumerate(base.samples) if sample.kept)
-    found = [store.crop(base, sample) for sample in samples]
-    largest = max((crop.shape[0] for crop, _ in found), default=1)
+    # Read one by one, twice if need be: whole crops of a large face are too much to hold.
+    largest = max((store.crop(base, sample)[0].shape[0] for sample in samples), default=1)
     factor = -(-largest // most_px)
-    crops = [np.rint(reduced(crop, factor, padding)).astype(np.uint8) for crop, _ in found]
-    boxes = [box.scaled(1 / factor) for _, box in found]
+    crops, boxes = [], []
+    for sample in samples:
+        crop, box = store.crop(base, sample)
+        crops.append(np.asarray(np.rint(reduced(crop, factor, padding)), np.uint8))
+        boxes.append(box.scaled(1 / factor))
     depths = [_depth(store, base, sample, factor) for sample in samples]
     return _Clip(factor=factor, samples=samples, crops=crops, boxes=boxes, depths=depths)
 
@@ -205,14 +208,13 @@ def _record(
     """The base's record in pixels of the reduced frame, as the clip that was made of it."""
     valid = {sample: depth for sample, depth in zip(clip.samples, depths, strict=True) if depth is not None}
     samples = tuple(_scaled(sample, clip.factor, place in valid) for place, sample in enumerate(base.samples))
-    encoding = f"libx264-{quality}"
     fake = {} if job.method is None else {"label": "fake", "method": job.method}
     return base.model_copy(
         update={
             "key": job.key,
             **fake,
             "source": base.source if job.donor is None else store.base(job.donor).identity,
-            "compression": f"{base.compression}+{encoding}" if base.compression else encoding,
+            "encoding": f"libx264-{quality}",
             "frame_size": (base.frame_size[0] // clip.factor, base.frame_size[1] // clip.factor),
             "samples": samples,
             "depth_range": (

@@ -21,10 +21,7 @@ from core.recompress import recompressed
 from core.stopwatch import Stopwatch
 from core.store import PictureKind, Sample, VideoRecord, decode_png, encode_png
 from core.tracks import Faces, largest, tracked
-from core.video import Frame, FrameSampler, SampledFrames, sampled_frames
-
-EVERY_FRAME = 1e6
-"""A frame rate that no video exceeds."""
+from core.video import EVERY_FRAME, Frame, FrameSampler, sampled_frames
 
 POSTER_PX = 320
 
@@ -78,13 +75,12 @@ def ingest(job: IngestJob) -> Prepared:
     seen: list[Faces] = []
     crops: dict[tuple[int, int], _Crop] = {}
     posters: dict[int, Place] = {}
-    frame_size = (0, 0)
+    frame_size: tuple[int, int] | None = None
     with Shelf(job.shelf) as shelf:
-        frames = watch.each("decode", _frames(source, settings))
+        frames = watch.each("decode", _frames(source, settings, video))
         for frame, faces in watch.each("faces", tracked(frames, settings.faces)):
             sample = len(times)
-            if not times:
-                frame_size = (frame.image.shape[1], frame.image.shape[0])
+            frame_size = frame_size or (frame.image.shape[1], frame.image.shape[0])
             times.append((frame.index, frame.time_ms))
             seen.append(faces)
             if faces and keeper.wants(sample):
@@ -95,11 +91,12 @@ def ingest(job: IngestJob) -> Prepared:
                         place = shelf.put(encode_png(cut(frame.image, square, settings.padding)))
                     crop = _Crop(place=place, square=square)
                     crops[sample, track] = crop if depth is None else _with_depth(crop, depth, shelf, watch)
-                if not posters:
+                if not posters or sample >= max(posters) + settings.hop:
                     posters[sample] = shelf.put(encode_png(_poster(frame.image)))
             if keeper.advance():
                 crops = {at: crop for at, crop in crops.items() if keeper.wants(at[0])}
                 posters = {at: place for at, place in posters.items() if keeper.wants(at)}
+        assert frame_size is not None
         windows = keeper.windows()
         tracks = largest(seen)
         held = {sample for window in windows for sample in range(window.start, window.end)}
@@ -114,15 +111,29 @@ def ingest(job: IngestJob) -> Prepared:
     )
     return Prepared(
         record=_record(job, samples, windows, kept, frame_size),
-        pictures=_pictures(kept, {at: place for at, place in posters.items() if at in kept}),
+        pictures=_pictures(kept, posters),
         shelf=job.shelf,
         seconds=watch.seconds,
         damage=source.damage,
     )
 
 
-def _frames(source: SampledFrames, settings: PrepareSettings) -> Iterator[Frame]:
+def _of_one_size(source: Iterable[Frame], path: Path) -> Iterator[Frame]:
+    """The frames of `source`; InputError at the first of another size, whose boxes could not be compared."""
+    first: tuple[int, ...] | None = None
+    for frame in source:
+        first = first or frame.image.shape
+        if frame.image.shape != first:
+            raise InputError(
+                f"{path}: frame {frame.index} is {frame.image.shape[1]}x{frame.image.shape[0]}, those before it are "
+                f"{first[1]}x{first[0]}; cut the video where its size changes"
+            )
+        yield frame
+
+
+def _frames(source: Iterable[Frame], settings: PrepareSettings, path: Path) -> Iterator[Frame]:
     """The frames to look at, through another encoder first where the settings ask for one."""
+    source = _of_one_size(source, path)
     if settings.recompress is None:
         yield from source
         return
@@ -245,4 +256,6 @@ def _pictures(kept: dict[int, _Crop], posters: dict[int, Place]) -> tuple[tuple[
     depths: list[tuple[PictureKind, int, Place]] = [
         ("depth", sample, crop.depth) for sample, crop in kept.items() if crop.depth is not None
     ]
-    return (*crops, *depths, *(("poster", sample, place) for sample, place in posters.items()))
+    first = next((sample for sample in posters if sample in kept), None)
+    shown: list[tuple[PictureKind, int, Place]] = [] if first is None else [("poster", first, posters[first])]
+    return (*crops, *depths, *shown)

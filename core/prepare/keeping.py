@@ -6,13 +6,16 @@ import numpy as np
 
 from core.decision import WINDOW, WindowSpan, closes_window, window_spans
 
+CANDIDATES = 8
+"""Windows held for each that is kept: with at least half as many to choose from, gaps differ by a third at most."""
+
 
 class WindowKeeper:
     """At most `most` evenly spaced windows of a video, in one pass and in bounded room.
 
     Of the windows that have closed, every stride-th stays a candidate, and the stride doubles whenever more than
-    2 · `most` would: so at most that many are held at any time. At the end `most` are chosen, evenly spaced, among the
-    candidates, the first always among them; up to 2 · `most` windows that is every window of the video.
+    8 · `most` would: so at most that many are held at any time. At the end `most` are chosen, evenly spaced, among the
+    candidates, the first always among them; up to 8 · `most` windows that is every window of the video.
     """
 
     def __init__(self, *, hop: int, most: int) -> None:
@@ -24,7 +27,7 @@ class WindowKeeper:
         """Count one more sample; True where fewer windows are candidates now, so that some samples are free."""
         self._samples += 1
         before = self.stride
-        while math.ceil(self._closed / self.stride) > 2 * self._most:
+        while math.ceil(self._closed / self.stride) > CANDIDATES * self._most:
             self.stride *= 2
         return self.stride != before
 

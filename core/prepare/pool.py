@@ -6,7 +6,7 @@ import os
 import signal
 import threading
 from collections import deque
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
@@ -35,11 +35,12 @@ class Failure:
 
 def worked(
     work: Callable[[J], R], jobs: Mapping[str, J], *, workers: int, name: Callable[[J], str]
-) -> Iterator[tuple[str, R | Failure]]:
+) -> Generator[tuple[str, R | Failure], None, None]:
     """(key, result or failure) of every job, in the order in which they are ready.
 
     `work` must be picklable. `name` tells a job in a failure's line. With no `workers` the jobs run in this process.
-    Raises WorkError where the disk is full: that ends everything.
+    Raises WorkError where the disk is full: that ends everything. Close it where it may be left early: the workers are
+    gone when it is closed.
     """
     attempt = partial(_attempted, work)
     if workers == 0:

@@ -11,13 +11,16 @@ import shutil
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
+from importlib.metadata import version
+from pathlib import Path, PurePosixPath
+from typing import Self
 
 from core.corpus import Corpus, Entry
 from core.depth import depth_folder
-from core.depth_model import model_folder, weights_id
+from core.depth_model import check_model, model_folder, weights_id
 from core.errors import InputError, WorkError
 from core.prepare.forge import ForgeJob, forge, forged_from
 from core.prepare.ingest import IngestJob, Prepared, ingest
@@ -29,7 +32,7 @@ from core.store import BASE_PREFIX, RECORD_PREFIX, ClipStore, VideoRecord
 
 FAILURES = "failures.json"
 SHELVES = ".shelves"
-INGEST_VERSION = 2
+INGEST_VERSION = 3
 """Changes when `ingest`, or what it calls, gives other results for the same video and settings."""
 FORGE_VERSION = 1
 """Changes when `forge` does."""
@@ -97,8 +100,9 @@ def prepare(
     depth_model = None if settings.depth in ("beside", "none") else model_folder(settings.depth)
     document = settings.model_dump(mode="json")
     if depth_model is not None:
+        _refuse_unusable(depth_model, settings.depth_px, count)
         document["depth"] = f"weights {weights_id(depth_model)}"
-    about = {"code": [INGEST_VERSION, FORGE_VERSION], **document}
+    about = {"code": [INGEST_VERSION, FORGE_VERSION], "libraries": _libraries(depth_model is not None), **document}
     summary = Summary(identities_from=corpus.identities_from, notes=corpus.notes)
     with ClipStore.write(store_folder, about) as store:
         shelves = store_folder / SHELVES
@@ -114,6 +118,28 @@ def prepare(
 def fingerprint(keys: Iterable[str]) -> str:
     """Hex digest of what a store holds: its clips' keys cover content, labels, split and settings."""
     return hashlib.sha256("\n".join(sorted(keys)).encode()).hexdigest()
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Base:
+    """What the plan needs of a base: a large corpus has too many samples to hold them all."""
+
+    key: str
+    path: str
+    identity: str
+    surroundings: tuple[str, str]
+    """Side of the split and folder: swaps stay within both."""
+    may_be_forged: bool
+
+    @classmethod
+    def of(cls, record: VideoRecord) -> Self:
+        return cls(
+            key=record.key,
+            path=record.path,
+            identity=record.identity,
+            surroundings=(record.split, PurePosixPath(record.path).parent.as_posix()),
+            may_be_forged=record.label == "real" and any(sample.kept for sample in record.samples),
+        )
 
 
 class _Preparation:
@@ -196,15 +222,17 @@ class _Preparation:
         self._summary.reused = len(there)
         self._done = len(there)
         results = worked(ingest, jobs, workers=self._workers, name=lambda job: str(job.folder / job.entry.path))
-        for key, result in results:
-            if isinstance(result, Failure):
-                self._summary.failures[jobs[key].entry.path] = result.reason
-            else:
-                self._keep(result, self._first_pass)
-                self._summary.prepared += 1
-                if result.damage is not None:
-                    self._summary.damaged[result.record.path] = result.damage
-            self._step()
+        # Closed whatever happens: the workers must be gone before the store is another's to write.
+        with closing(results):
+            for key, result in results:
+                if isinstance(result, Failure):
+                    self._summary.failures[jobs[key].entry.path] = result.reason
+                else:
+                    self._keep(result, self._first_pass)
+                    self._summary.prepared += 1
+                    if result.damage is not None:
+                        self._summary.damaged[result.record.path] = result.damage
+                self._step()
 
     def _forge(self) -> None:
         """Make the clips of every base."""
@@ -216,28 +244,30 @@ class _Preparation:
         jobs = {key: job for key, job in planned.items() if key not in there}
         # LMDB forbids to open a store twice in one process.
         work = forge if self._workers else partial(forged_from, self._store)
-        for key, result in worked(work, jobs, workers=self._workers, name=lambda job: job.name):
-            if isinstance(result, Failure):
-                self._summary.failures[f"{jobs[key].name} ({jobs[key].method or 'original'})"] = result.reason
-            else:
-                self._keep(result, RECORD_PREFIX)
-            self._step()
+        results = worked(work, jobs, workers=self._workers, name=lambda job: job.name)
+        with closing(results):
+            for key, result in results:
+                if isinstance(result, Failure):
+                    self._summary.failures[f"{jobs[key].name} ({jobs[key].method or 'original'})"] = result.reason
+                else:
+                    self._keep(result, RECORD_PREFIX)
+                self._step()
 
     def _plan(self) -> Iterator[tuple[str, ForgeJob]]:
         """The clips to be made of the bases, and for each swap the donor: drawn, whatever the order of the work."""
-        bases = sorted(self._store.each_record(BASE_PREFIX), key=lambda base: base.path)
-        groups: dict[tuple[str, str], list[VideoRecord]] = {}
+        bases = sorted(map(_Base.of, self._store.each_record(BASE_PREFIX)), key=lambda base: base.path)
+        groups: dict[tuple[str, str], list[_Base]] = {}
         for base in bases:
-            if base.label == "real" and any(sample.kept for sample in base.samples):
-                groups.setdefault(_surroundings(base), []).append(base)
+            if base.may_be_forged:
+                groups.setdefault(base.surroundings, []).append(base)
         for base in bases:
             yield self._job(base, None, None)
-            if base.label != "real":
+            if not base.may_be_forged:
                 continue
             for method in self._settings.forgeries:
                 donor = None
                 if method == "swap":
-                    others = [b for b in groups.get(_surroundings(base), ()) if b.identity != base.identity]
+                    others = [other for other in groups[base.surroundings] if other.identity != base.identity]
                     if not others:
                         self._summary.without_donor += 1
                         continue
@@ -245,7 +275,7 @@ class _Preparation:
                     donor = others[int(generator.integers(len(others)))].key
                 yield self._job(base, method, donor)
 
-    def _job(self, base: VideoRecord, method: Forged | None, donor: str | None) -> tuple[str, ForgeJob]:
+    def _job(self, base: _Base, method: Forged | None, donor: str | None) -> tuple[str, ForgeJob]:
         key = hashlib.sha256(json.dumps([base.key, method, donor]).encode()).hexdigest()[:32]
         return key, ForgeJob(
             key=key,
@@ -271,9 +301,18 @@ class _Preparation:
             self._on_progress(self._done, self._total)
 
 
-def _surroundings(base: VideoRecord) -> tuple[str, str]:
-    """Side of the split and folder: swaps stay within both."""
-    return base.split, Path(base.path).parent.as_posix()
+def _libraries(with_depth: bool) -> dict[str, str]:
+    """Versions of what gives other pixels, boxes or depth from one version to the next."""
+    names = ["av", "dlib-bin", "numpy", "opencv-python-headless", *(("torch", "transformers") if with_depth else ())]
+    return {name: version(name) for name in names}
+
+
+def _refuse_unusable(depth_model: Path, input_px: int, workers: int) -> None:
+    """InputError where the model cannot be loaded: in a worker, since this process needs none of its memory."""
+    load = partial(check_model, input_px=input_px)
+    for _, result in worked(load, {"model": depth_model}, workers=min(1, workers), name=str):
+        if isinstance(result, Failure):
+            raise InputError(result.reason)
 
 
 def _key(folder: Path, about: str, depth: str, entry: Entry) -> str:

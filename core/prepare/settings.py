@@ -1,12 +1,14 @@
 """What a preparation is asked for: part of the key of everything it stores."""
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from core.decision import WINDOW
 from core.faces import FaceSettings
 from core.forgery import PASTED, ForgerySettings
+from core.ranges import Whole
+from core.recompress import check_codec
 
 Forged = Literal["self_blend", "swap"]
 
@@ -17,7 +19,12 @@ class Recompression(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     codec: str = "libx264"
-    quality: int = Field(default=28, ge=0, le=63, description="the codec's constant rate factor: larger is worse")
+    quality: int = Field(default=28, description="the codec's constant rate factor: larger is worse")
+
+    @model_validator(mode="after")
+    def _known(self) -> Self:
+        check_codec(self.codec, self.quality)
+        return self
 
     @property
     def name(self) -> str:
@@ -30,10 +37,10 @@ class PrepareSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    frame_rate: float = 10.0
+    frame_rate: float = Field(default=10.0, gt=0, le=240)
     hop: int = Field(default=10, ge=1, le=WINDOW)
     max_windows: int = Field(default=4, ge=1, description="windows kept of a video, evenly spaced")
-    crop_margin: float = Field(default=2.1, description="stored square over the face box; wider than any spec's")
+    crop_margin: float = Field(default=2.6, ge=1, description="stored square over the face box: room for variants")
     padding: int = Field(default=0, ge=0, le=255)
     faces: FaceSettings = FaceSettings()
     recompress: Recompression | None = None
@@ -42,5 +49,5 @@ class PrepareSettings(BaseModel):
     forgeries: tuple[Forged, ...] = Field(default=(), description="made from every real video")
     forgery: ForgerySettings = PASTED
     forged_px: int = Field(default=512, ge=64, description="largest side of a crop where forgeries are made")
-    forged_crf: tuple[int, int] = Field(default=(18, 32), description="H.264 that real and forged clips end with")
+    forged_crf: Whole = Field(default=(18, 32), description="H.264 that real and forged clips end with")
     seed: int = 0

@@ -28,7 +28,7 @@ def homography_about(box: Box, variant: Variant) -> Homography:
     )
 
 
-def moved_box(box: Box, variant: Variant) -> Box:
+def varied_box(box: Box, variant: Variant) -> Box:
     """`box` where the variant's geometry puts it, as another detector might have seen it.
 
     Its centre follows the map, its sides the map's scale at the centre; then come the variant's own scale and shift.

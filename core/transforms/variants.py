@@ -4,27 +4,18 @@ Applied after the split, never before: copies of one video must not fall on both
 what was drawn; `geometry` and `degradation` carry it out.
 """
 
+import math
 from dataclasses import dataclass, field
-from typing import Annotated, Literal, get_args
+from typing import Literal, get_args
 
 import numpy as np
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
-from core.forgery.settings import Range, Share
+from core.ranges import Range, Share, Whole
 from core.seeding import seeded_generator
 
 Kernel = Literal["nearest", "bilinear", "bicubic"]
 KERNELS: tuple[Kernel, ...] = get_args(Kernel)
-
-
-def _ascending(pair: tuple[int, int]) -> tuple[int, int]:
-    if pair[0] > pair[1]:
-        raise ValueError(f"a range runs from low to high, but {pair[0]} is above {pair[1]}")
-    return pair
-
-
-Whole = Annotated[tuple[int, int], AfterValidator(_ascending)]
-"""Whole numbers, drawn evenly from low to high, both included."""
 
 
 class QualityRanges(BaseModel):
@@ -77,6 +68,13 @@ class Augmentation(BaseModel):
     delivery: QualityRanges = Field(default=QualityRanges(), description="after it, on the model's input")
     erase_share: Share = 0.0
     erase_side: Range = Field(default=(0.0, 0.0), description="sides of what is covered, of the input's side")
+
+    def room(self, margin: float) -> float:
+        """Side, in box sides, of a square about the box in which every variant's square of `margin` lies."""
+        across = margin * self.box_scale[1] + 2 * max(map(abs, self.box_shift))
+        turn = math.radians(max(map(abs, self.rotation_degrees)))
+        # A turned square needs a larger upright one around it; a corner pulled out pulls the square's own with it.
+        return across * (math.cos(turn) + math.sin(turn) + 2 * max(map(abs, self.perspective)))
 
 
 LIGHT = Augmentation(

@@ -17,7 +17,7 @@ from core.preprocess import Box, DepthImage, Image, Part, PreprocessSpec, Square
 from core.seeding import seeded_generator
 from core.store import ClipStore, VideoRecord
 from core.transforms.degradation import Frames, degraded, erased, erased_part
-from core.transforms.geometry import cut_moved, moved_box
+from core.transforms.geometry import cut_moved, varied_box
 from core.transforms.variants import Colour, Quality, Variant
 
 Mask = npt.NDArray[np.uint8]
@@ -180,7 +180,7 @@ def delivered(inputs: Inputs, faces: Sequence[Face], variant: Variant) -> Inputs
 def _input(
     picture: npt.NDArray[Any], box: Box, variant: Variant, spec: PreprocessSpec, *, outside: int
 ) -> npt.NDArray[np.float32]:
-    square = square_around(moved_box(box, variant), spec.margin)
+    square = square_around(varied_box(box, variant), spec.margin)
     return fitted(cut_moved(picture, box, variant, square, outside), spec, outside)
 
 

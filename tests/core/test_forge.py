@@ -91,7 +91,8 @@ def test_outside_the_mask_a_fake_is_its_real_clip_within_the_encoders_noise(forg
             if method == "original":
                 continue
             real = clips[path, "original"]
-            assert real.compression == fake.compression != ""
+            assert real.encoding == fake.encoding != ""
+            assert real.compression == fake.compression == ""
             for index in range(FRAMES):
                 (before, box), (after, forged_box) = store.crop(real, index), store.crop(fake, index)
                 assert box == forged_box
@@ -186,3 +187,15 @@ def test_large_crops_are_reduced_and_boxes_and_places_with_them(folder: Path, tm
         assert crop.shape[0] == -(-whole.shape[0] // factor) <= 100
         assert small_box.center == pytest.approx(tuple(place / factor for place in box.center))
         assert small_box.w == pytest.approx(box.w / factor)
+
+
+def test_nothing_is_forged_where_there_is_no_face(talking_head: Callable[..., Path], tmp_path: Path) -> None:
+    talking_head(tmp_path / "corpus/home/anna_1.mp4", frames=4, seed=1)
+    talking_head(tmp_path / "corpus/home/wall_1.mp4", frames=4, seed=2, without=range(4))
+    summary = prepare(corpus_of(tmp_path / "corpus"), tmp_path / "store", SETTINGS, workers=0)
+    assert sorted(clips_of(tmp_path / "store")) == [
+        ("home/anna_1.mp4", "original"),
+        ("home/anna_1.mp4", "self_blend"),
+        ("home/wall_1.mp4", "original"),
+    ]
+    assert (summary.without_face, summary.without_donor) == (1, 1)

@@ -14,7 +14,7 @@ from torchvision.transforms.v2 import functional as V
 
 from core.preprocess import Box, Image, Square, cut
 from core.transforms import Variant
-from core.transforms.geometry import cut_moved, homography_about, moved_box
+from core.transforms.geometry import cut_moved, homography_about, varied_box
 
 SIDE = 120
 BOX = Box(x=38, y=44, w=40, h=32)
@@ -99,20 +99,20 @@ def test_a_box_follows_its_centre_and_the_scale_there(variant: Variant) -> None:
     (ax, ay), (bx, by) = ((moved[i][0] - moved[i + 2][0], moved[i][1] - moved[i + 2][1]) for i in (0, 1))
     scale = math.sqrt(abs(ax * by - ay * bx))
 
-    box = moved_box(BOX, variant)
+    box = varied_box(BOX, variant)
 
     assert box.center == pytest.approx(centre, abs=1e-3)
     assert (box.w, box.h) == pytest.approx((BOX.w * scale, BOX.h * scale), rel=1e-3)
 
 
 def test_a_rotation_alone_leaves_the_box_where_it_is() -> None:
-    box = moved_box(BOX, TURNED)
+    box = varied_box(BOX, TURNED)
     assert (box.x, box.y, box.w, box.h) == pytest.approx((BOX.x, BOX.y, BOX.w, BOX.h))
 
 
 def test_jitter_scales_and_shifts_the_box_by_hand() -> None:
     # 40 * 1.1 = 44 and 32 * 1.1 = 35.2 about the centre (58 + 2, 60 - 0.8).
-    box = moved_box(BOX, Variant(box_scale=1.1, box_shift=(0.05, -0.025)))
+    box = varied_box(BOX, Variant(box_scale=1.1, box_shift=(0.05, -0.025)))
     assert (box.x, box.y, box.w, box.h) == pytest.approx((38, 41.6, 44, 35.2))
 
 

@@ -13,7 +13,7 @@ from core.faces import FaceSettings
 from core.prepare import PrepareSettings, Recompression, prepare
 from core.preprocess import Box, Image
 from core.store import ClipStore, VideoRecord
-from core.video import encode_video
+from core.video import encode_video, sampled_frames
 from tests.core.corpora import corpus_of, raw, records
 from tests.core.heads import scene, widest_face
 
@@ -37,9 +37,6 @@ def the_record(store: Path) -> VideoRecord:
     return record
 
 
-# Depth
-
-
 def assert_depth_is_what_the_model_sees(store_folder: Path, record: VideoRecord, weights: Path) -> None:
     """All crops of `record` in one clip, at one scale and shift."""
     with ClipStore.read(store_folder) as store:
@@ -52,8 +49,9 @@ def assert_depth_is_what_the_model_sees(store_folder: Path, record: VideoRecord,
         side = depth.shape[0]
         expected = cv2.resize(maps[index], (side, side), interpolation=cv2.INTER_LINEAR)
         found = (depth.astype(float) - 1) / 65534 * (high - low) + low
-        # Rows below the frame are filled.
-        shown = slice(0, 224 - round(record.samples[index].origin[1]))
+        # Around the frame depth is filled.
+        x, y = (round(place) for place in record.samples[index].origin)
+        shown = np.s_[max(0, -y) : 224 - y, max(0, -x) : 256 - x]
         np.testing.assert_allclose(found[shown], expected[shown], rtol=0, atol=1e-4 * (high - low))
 
 
@@ -69,9 +67,10 @@ def test_depth_outside_the_frame_is_the_farthest_inside(portrait: Image, tmp_pat
     record = the_record(store_folder)
     with ClipStore.read(store_folder) as store:
         depth = store.depth(record, 0)
-    out = round(-record.samples[0].origin[0])
-    assert out > 0
-    assert set(depth[:, :out].ravel().tolist()) == {int(depth[:, out:].min())}
+    x, y = (round(place) for place in record.samples[0].origin)
+    assert x < 0
+    inside = depth[max(0, -y) : 400 - y, -x : 640 - x]
+    assert set(depth[:, :-x].ravel().tolist()) == {int(inside.min())}
 
 
 def test_workers_and_a_moved_model_change_nothing_and_other_weights_are_other_settings(
@@ -101,9 +100,6 @@ def test_forged_clips_have_the_depth_of_what_they_show(folder: Path, depth_weigh
         assert_depth_is_what_the_model_sees(store_folder, record, depth_weights)
 
 
-# Recompression
-
-
 def test_a_worse_encoder_first_changes_the_pixels_and_is_recorded(folder: Path, tmp_path: Path) -> None:
     prepare(corpus_of(folder), tmp_path / "plain", PrepareSettings(), workers=0)
     settings = PrepareSettings(recompress=Recompression(codec="libx264", quality=45))
@@ -126,9 +122,6 @@ def test_recompression_sees_every_frame_and_keeps_those_that_the_rate_asks_for(f
     assert [sample.index for sample in the_record(store).samples] == [0, 2, 4, 6]
 
 
-# Faces
-
-
 def two_people(portrait: Image, path: Path) -> None:
     """A small face on the left throughout, a large one on the right from the second second on."""
     images = [
@@ -139,15 +132,56 @@ def two_people(portrait: Image, path: Path) -> None:
     encode_video(path, images, fps=10)
 
 
-def test_of_several_faces_the_largest_track_is_stored_wherever_it_shows(portrait: Image, tmp_path: Path) -> None:
+def test_of_several_faces_the_largest_is_stored_and_nobody_takes_its_place(portrait: Image, tmp_path: Path) -> None:
     two_people(portrait, tmp_path / "corpus/real/two_1.mp4")
     record = the_record(prepared(tmp_path / "corpus", PrepareSettings(faces=FaceSettings(cut=255))))
-    centers = [
-        None if sample.face is None else record.box(place).center[0] for place, sample in enumerate(record.samples)
-    ]
-    assert all(center is not None for center in centers)
-    late = [center for center in centers[24:] if center is not None]
-    assert min(late) > 300
+    centers = [None if s.face is None else record.box(place).center[0] for place, s in enumerate(record.samples)]
+    # The small one shows beside the large one, so it is somebody else, also while it is alone.
+    assert centers[:10] == [None] * 10
+    late = centers[24:]
+    assert all(center is not None and center > 300 for center in late)
+
+
+def test_frames_of_another_size_are_refused_by_name(talking_head: Callable[..., Path], tmp_path: Path) -> None:
+    def sized(side: int) -> list[Image]:
+        return [np.full((side, side, 3), 90, np.uint8)] * 3
+
+    (tmp_path / "corpus/real").mkdir(parents=True)
+    # A bare stream of pictures may change its size.
+    with (tmp_path / "corpus/real/sizes_1.mp4").open("wb") as file:
+        for side in (64, 96):
+            for image in sized(side):
+                file.write(cv2.imencode(".jpg", image)[1].tobytes())
+    talking_head(tmp_path / "corpus/real/good_1.mp4", frames=4)
+    summary = prepare(corpus_of(tmp_path / "corpus"), tmp_path / "store", PrepareSettings(), workers=0)
+    assert list(summary.failures) == ["real/sizes_1.mp4"]
+    assert "is 96x96, those before it are 64x64; cut the video where its size changes" in str(summary.failures)
+
+
+def test_four_k_is_prepared_whole(portrait: Image, tmp_path: Path) -> None:
+    image = scene((portrait, 1400, 500, 4.0), size=(2160, 3840))
+    (tmp_path / "corpus/real").mkdir(parents=True)
+    encode_video(tmp_path / "corpus/real/large_1.mp4", [image] * 4, fps=10, preset="ultrafast")
+    face = widest_face(np.ascontiguousarray(image[::4, ::4]))
+    assert face is not None
+
+    store_folder = prepared(tmp_path / "corpus", PrepareSettings())
+
+    record = the_record(store_folder)
+    assert record.frame_size == (3840, 2160)
+    assert record.box(2).iou(face.scaled(4)) > 0.5
+    with ClipStore.read(store_folder) as store:
+        crop, box = store.crop(record, 2)
+        x, y = record.samples[2].origin
+        poster = store.poster(record, 0)
+    assert crop.shape[0] == round(2.6 * max(box.w, box.h))
+    # Lossless and at full size: the frame's own pixels.
+    frame = next(sampled_frames(tmp_path / "corpus/real/large_1.mp4", 10)).image
+    top, left = round(-y) if y < 0 else 0, round(-x) if x < 0 else 0
+    cut = frame[max(0, round(y)) :, max(0, round(x)) :][:400, :400]
+    assert np.abs(crop[top : top + 400, left : left + 400].astype(int) - cut).mean() < 3
+    assert poster is not None
+    assert max(poster.shape) == 320
 
 
 def test_a_face_at_the_edge_is_stored_with_padding_where_its_square_leaves_the_frame(

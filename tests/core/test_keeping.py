@@ -40,7 +40,7 @@ def test_the_windows_at_the_end_were_held_all_along(samples: int, hop: int, most
 @given(st.integers(1, 20_000), st.integers(5, WINDOW), st.integers(1, 6))
 def test_a_long_video_needs_no_more_room_than_a_short_one(samples: int, hop: int, most: int) -> None:
     _, fullest, _ = kept(samples, hop=hop, most=most)
-    assert fullest <= (2 * most + 2) * WINDOW
+    assert fullest <= (8 * most + 2) * WINDOW
 
 
 @given(st.integers(1000, 20_000), st.integers(5, WINDOW), st.integers(3, 6))
@@ -49,5 +49,5 @@ def test_windows_of_a_long_video_are_evenly_spaced(samples: int, hop: int, most:
     starts = [window.start for window in keeper.windows()]
     gaps = np.diff(starts)
     assert starts[0] == 0
-    assert starts[-1] >= 0.6 * samples * (most - 1) / most
-    assert gaps.max() <= 2 * gaps.min()
+    assert starts[-1] >= 0.85 * samples
+    assert gaps.max() <= 4 / 3 * gaps.min()

@@ -281,12 +281,13 @@ def test_an_unfinished_store_is_refused(store: ClipStore, tmp_path: Path) -> Non
 
 
 def test_a_page_that_cannot_be_written_is_one_line(store: ClipStore, tmp_path: Path) -> None:
-    out = tmp_path / "missing" / "page.html"
     store.complete("x")
-    with pytest.raises(
-        WorkError, match=r"page\.html: could not be written \(No such file or directory\); give another"
-    ):
-        page_of(store, out)
+    (tmp_path / "page.html").mkdir()
+    with pytest.raises(WorkError, match=r"page\.html: could not be written \(Is a directory\); give another"):
+        page_of(store, tmp_path / "page.html")
+    for out in (tmp_path / "missing" / "page.html", Path(), Path("/")):
+        with pytest.raises(InputError, match=r"--out .*: give the name of a file in a folder that exists"):
+            page_of(store, out)
 
 
 def test_without_jinja2_the_extra_is_named(store: ClipStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

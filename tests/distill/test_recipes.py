@@ -34,9 +34,7 @@ def test_clips_are_prepared_as_the_product_will_sample_them(name: str) -> None:
 def test_stored_crops_are_wide_enough_for_every_variant(name: str) -> None:
     recipe = recipe_named(name)
 
-    # A larger box cuts a larger square; a shift moves it by a share of the box, either way.
-    largest, shift = recipe.augmentation.box_scale[1], recipe.augmentation.box_shift[1]
-    assert recipe.prepare.crop_margin >= largest * recipe.product.preprocess.margin + 2 * shift
+    assert recipe.prepare.crop_margin >= recipe.augmentation.room(recipe.product.preprocess.margin)
 
 
 def test_the_demo_keeps_the_draws_that_its_schedule_is_tuned_to() -> None:

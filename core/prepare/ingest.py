@@ -1,5 +1,6 @@
 """One video to its crops: decoded once, faces followed, the windows' crops and depth put on a shelf."""
 
+import gc
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -67,6 +68,8 @@ def ingest(job: IngestJob) -> Prepared:
 
     Raises InputError for a video that cannot be read or whose depth is of another size.
     """
+    # The decoder of the video before hangs in a reference cycle with its container, and holds its frames.
+    gc.collect()
     settings, watch = job.settings, Stopwatch()
     video = job.folder / job.entry.path
     keeper = WindowKeeper(hop=settings.hop, most=settings.max_windows)

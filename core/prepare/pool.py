@@ -1,6 +1,7 @@
 """Jobs in worker processes: a job that fails, or takes its process down, is told and does not stop the others."""
 
 import errno
+import gc
 import multiprocessing
 import os
 import signal
@@ -107,6 +108,8 @@ def _attempted(work: Callable[[J], R], job: J, name: str) -> R | Failure:
 
 def _start_worker() -> None:
     cv2.setNumThreads(1)
+    # What was imported stays: a collection after each job need not look at it.
+    gc.freeze()
     # The parent answers Ctrl-C: it cancels the queue and waits for the jobs at work.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()

@@ -1,5 +1,6 @@
 """What tests of every package share."""
 
+import fcntl
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,7 +24,15 @@ def clips() -> Path:
 
 @pytest.fixture(scope="session")
 def line(tmp_path_factory: pytest.TempPathFactory) -> "Line":
-    """Every stage run once, on a small corpus; mark its tests `xdist_group("line")`, so that one worker makes it."""
-    from tests.line import run_the_line
+    """Every stage run once, on a small corpus, by whichever worker needs it first; the others wait for it."""
+    from tests.line import line_below, run_the_line
 
-    return run_the_line(tmp_path_factory.mktemp("line"))
+    own = tmp_path_factory.getbasetemp()
+    folder = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "line"
+    folder.mkdir(exist_ok=True)
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (folder / "done").exists():
+            run_the_line(folder)
+            (folder / "done").touch()
+    return line_below(folder)

@@ -48,9 +48,9 @@ def short_recipe() -> Recipe:
     )
 
 
-def run_the_line(folder: Path) -> Line:
-    """Corpus, store, run, artefacts and report, in new folders below `folder`."""
-    line = Line(
+def line_below(folder: Path) -> Line:
+    """Where everything of a line in `folder` lies."""
+    return Line(
         corpus=folder / "corpus",
         store=folder / "store",
         run=folder / "run",
@@ -58,12 +58,16 @@ def run_the_line(folder: Path) -> Line:
         report=folder / "report",
         recipe=short_recipe(),
     )
+
+
+def run_the_line(folder: Path) -> None:
+    """Corpus, store, run, artefacts and report, in new folders below `folder`."""
+    line = line_below(folder)
     make_demo_corpus(line.corpus, settings=CORPUS, workers=2)
     prepare(read_corpus(line.corpus), line.store, line.recipe.prepare, workers=2)
     distil(line.recipe, line.store, line.run)
     assert Export(run=line.run, out=line.artifacts).execute() == 0
     assert Run(artifact=line.artifacts, quick=True, out=line.report).execute() == 0
-    return line
 
 
 def distil(recipe: Recipe, store: Path, run: Path) -> None:

@@ -25,7 +25,6 @@ from export.commands import Export
 from tests.line import VIDEOS, Line, distil
 
 pytestmark = [
-    pytest.mark.xdist_group("line"),
     # What importing ExecuTorch says about itself.
     pytest.mark.filterwarnings("ignore:(open|read)_text is deprecated:DeprecationWarning"),
     pytest.mark.filterwarnings("ignore:This API is experimental"),

@@ -25,7 +25,6 @@ from core.video import encode_video, sampled_frames
 from tests.line import Line, detected
 
 pytestmark = [
-    pytest.mark.xdist_group("line"),
     # What importing ExecuTorch says about itself.
     pytest.mark.filterwarnings("ignore:(open|read)_text is deprecated:DeprecationWarning"),
     pytest.mark.filterwarnings("ignore:This API is experimental"),

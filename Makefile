@@ -43,7 +43,7 @@ demo: install
 	@$(PY) -m benchmarks summary --artifact artifacts/demo
 
 test: $(VENV)/.installed-all,test
-	@$(PY) -m pytest -n 2 --dist loadfile
+	@$(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 lint: $(VENV)/.installed-all,test,lint
 	@$(PY) -m ruff check .

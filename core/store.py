@@ -356,7 +356,10 @@ def _locked(folder: Path) -> IO[str]:
 
 def _writable(folder: Path) -> lmdb.Environment:
     try:
-        return lmdb.open(str(folder), map_size=MAP_BYTES, writemap=False)
+        environment = lmdb.open(str(folder), map_size=MAP_BYTES, writemap=False)
+        # Processes that were killed while they read would hold their pages for ever.
+        environment.reader_check()
+        return environment
     except lmdb.Error as error:
         raise WorkError(f"{folder}: the store cannot be opened ({error}); give another --store") from error
 

@@ -7,7 +7,7 @@ import os
 import threading
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Literal, Self
 
 INTERVAL_S = 0.05
 
@@ -37,20 +37,20 @@ class Footprint:
 
     def _watch(self) -> None:
         while not self._over.wait(INTERVAL_S):
-            own = anonymous_bytes(os.getpid()) or 0
-            children = [size for pid in children_of(os.getpid()) if (size := anonymous_bytes(pid)) is not None]
+            own = status_bytes("RssAnon") or 0
+            children = [size for pid in children_of(os.getpid()) if (size := status_bytes("RssAnon", pid)) is not None]
             self.total_bytes = max(self.total_bytes or 0, own + sum(children))
             if children:
                 self.worker_bytes = max(self.worker_bytes or 0, *children)
 
 
-def anonymous_bytes(pid: int) -> int | None:
-    """Anonymous resident memory of a process; None where it is gone."""
+def status_bytes(name: str, pid: int | Literal["self"] = "self") -> int | None:
+    """A size that Linux tells of a process, such as `VmRSS`; None where it tells none, or the process is gone."""
     try:
         lines = Path(f"/proc/{pid}/status").read_text().splitlines()
     except OSError:
         return None
-    line = next((line for line in lines if line.startswith("RssAnon:")), None)
+    line = next((line for line in lines if line.startswith(f"{name}:")), None)
     return None if line is None else int(line.split()[1]) * 1024
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.footprint import status_bytes
 from benchmarks.results import Memory
 from core.errors import WorkError
 from core.manifest import Manifest, read_manifest
@@ -54,13 +55,14 @@ def _measure(folder: Path, manifest: Manifest, path: str) -> Memory:
 
 def _resident() -> int:
     """Bytes resident now; where the system does not tell, the peak so far."""
-    status = Path("/proc/self/status")
-    return _status_bytes("VmRSS") if status.is_file() else _peak()
+    resident = status_bytes("VmRSS")
+    return _peak() if resident is None else resident
 
 
 def _peak() -> int:
-    if Path("/proc/self/status").is_file():
-        return _status_bytes("VmHWM")
+    told = status_bytes("VmHWM")
+    if told is not None:
+        return told
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024
 
@@ -70,11 +72,6 @@ def _forget_peak() -> None:
     switch = Path("/proc/self/clear_refs")
     if switch.exists():
         switch.write_text("5")
-
-
-def _status_bytes(name: str) -> int:
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return int(next(line for line in lines if line.startswith(f"{name}:")).split()[1]) * 1024
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from torch import Tensor
 from core.decision import WINDOW
 from core.forgery import FOOTAGE, ForgerySettings
 from core.preprocess import PreprocessSpec
+from core.seeding import seeded_generator
 from core.store import ClipStore, VideoRecord
 from core.transforms import Variant
 from core.transforms.variation import delivered, forged, photographed, read_face, reduced_face, seen, working_factor
@@ -44,6 +45,10 @@ class ClipWindow:
             return []
         samples = self.record.samples
         return [slot for slot in self.valid_slots if samples[slot - WINDOW + self.end].depth_valid]
+
+    def forging(self, k: int, *, seed: int) -> np.random.Generator | None:
+        """What the k-th variant's forgery is drawn from; None for a window that is not forged."""
+        return seeded_generator("forging", seed, self.record.key, self.start, k) if self.forged else None
 
     @property
     def is_fake(self) -> bool:

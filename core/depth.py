@@ -4,6 +4,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
 from core.errors import InputError
 from core.preprocess import DepthImage
@@ -31,3 +32,9 @@ def read_depth(video: Path, index: int) -> DepthImage | None:
     if depth is None or depth.dtype != np.uint16 or depth.ndim != 2:
         raise InputError(f"{file}: not a 16-bit grey PNG; write depth as uint16, larger is nearer")
     return np.asarray(depth, dtype=np.uint16)
+
+
+def in_bytes(depth: npt.NDArray[np.float32], depth_range: tuple[int, int]) -> npt.NDArray[np.uint8]:
+    """`depth` (any shape) over the clip's range (smallest, largest): 0-255, larger is nearer."""
+    low, high = depth_range
+    return np.asarray(np.rint(((depth - low) * (255.0 / max(1, high - low))).clip(0, 255)), np.uint8)

@@ -1,8 +1,7 @@
 """StreamingDetector: frames in, verdicts out. Each frame is encoded once, ever."""
 
-import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,6 +14,8 @@ from core.runtimes import Array, Runtime
 from core.stopwatch import Stopwatch
 from core.tracks import Faces, by_size, largest, tracked
 from core.video import sampled_frames
+
+STAGES = ("decode", "face", "encode", "classify")
 
 Embeddings = tuple[Array, Array]
 """(rgb, depth), each float32 [D]."""
@@ -42,14 +43,6 @@ class Verdict:
     windows: tuple[Window, ...]
 
 
-@dataclass(kw_only=True)
-class StageTimes:
-    """Time spent in the two methods, in ms over the whole video."""
-
-    encode: float = 0.0
-    classify: float = 0.0
-
-
 @dataclass(frozen=True, kw_only=True)
 class _Slot:
     time_ms: float
@@ -61,7 +54,17 @@ class _Slot:
 class StreamingDetector:
     """Takes sampled frames with their face boxes one by one and decides window by window."""
 
-    def __init__(self, runtime: Runtime, *, spec: PreprocessSpec, decision: Decision, depth_trained: bool) -> None:
+    def __init__(
+        self,
+        runtime: Runtime,
+        *,
+        spec: PreprocessSpec,
+        decision: Decision,
+        depth_trained: bool,
+        watch: Stopwatch | None = None,
+    ) -> None:
+        """`watch` takes the time of the stages encode and classify."""
+        self._watch = watch or Stopwatch()
         self._runtime = runtime
         self._spec = spec
         self._decision = decision
@@ -70,7 +73,6 @@ class StreamingDetector:
         self._windows: list[Window] = []
         self._sampled = 0
         self._valid = 0
-        self.times = StageTimes()
 
     def push(self, image: Image, box: Box | None, time_ms: float) -> Window | None:
         """Add the next sampled frame (uint8 [H, W, 3], RGB); returns the window that it closes, if any.
@@ -81,13 +83,11 @@ class StreamingDetector:
 
     def encode(self, image: Image, box: Box) -> Embeddings:
         """Both embeddings [D] of one face; nothing is added."""
-        started = time.perf_counter()
-        tensor = preprocess(image, box, self._spec)[np.newaxis]
-        rgb, depth, _ = self._runtime.run("encode", tensor)
-        # Copied: the runtime may reuse its output memory at the next call.
-        embeddings = rgb[0].copy(), depth[0].copy()
-        self.times.encode += _ms_since(started)
-        return embeddings
+        with self._watch.stage("encode"):
+            tensor = preprocess(image, box, self._spec)[np.newaxis]
+            rgb, depth, _ = self._runtime.run("encode", tensor)
+            # Copied: the runtime may reuse its output memory at the next call.
+            return rgb[0].copy(), depth[0].copy()
 
     def add(self, embeddings: Embeddings | None, time_ms: float) -> Window | None:
         """Add the next sampled frame by what `encode` made of it; None where no face was found."""
@@ -114,13 +114,15 @@ class StreamingDetector:
     def _close(self) -> Window:
         slots = list(self._ring)
         coverage = sum(slot.rgb is not None for slot in slots) / len(slots)
-        logits = self._classify(slots) if coverage >= self._decision.min_coverage else None
+        logits = None
+        if coverage >= self._decision.min_coverage:
+            with self._watch.stage("classify"):
+                logits = self._classify(slots)
         window = Window(start_ms=slots[0].time_ms, end_ms=slots[-1].time_ms, coverage=coverage, logits=logits)
         self._windows.append(window)
         return window
 
     def _classify(self, slots: list[_Slot]) -> Logits:
-        started = time.perf_counter()
         width = next(len(slot.rgb) for slot in slots if slot.rgb is not None)
         rgb = np.zeros((1, WINDOW, width), np.float32)
         depth = np.zeros_like(rgb)
@@ -130,7 +132,6 @@ class StreamingDetector:
                 rgb[0, place], depth[0, place], face_valid[0, place] = slot.rgb, slot.depth, 1.0
         depth_valid = face_valid if self._depth_trained else np.zeros_like(face_valid)
         (logits,) = self._runtime.run("classify", rgb, depth, face_valid, depth_valid)
-        self.times.classify += _ms_since(started)
         return float(logits[0, 0]), float(logits[0, 1])
 
 
@@ -169,49 +170,38 @@ def detect_video(
     One verdict, on the largest track that each frame shows; with `faces.all_faces` one on every track over the time
     that it is there, largest first. A video without a face has one verdict all the same.
     """
-    faces = faces or FaceSettings()
-    encoder = StreamingDetector(runtime, spec=spec, decision=decision, depth_trained=depth_trained)
-    watch, watched = Stopwatch(), list[_Watched]()
+    faces, watch = faces or FaceSettings(), Stopwatch()
+
+    def detector() -> StreamingDetector:
+        return StreamingDetector(runtime, spec=spec, decision=decision, depth_trained=depth_trained, watch=watch)
+
+    encoder, watched = detector(), list[_Watched]()
     frames = sampled_frames(video, decision.frame_rate)
     for frame, seen in watch.each("face", tracked(watch.each("decode", frames), faces)):
         embeddings = {track: encoder.encode(frame.image, box) for track, box in seen.items()}
         watched.append(_Watched(time_ms=frame.time_ms, faces=seen, embeddings=embeddings))
-    subjects: dict[int | None, list[int | None]] = {None: largest([one.faces for one in watched])}
-    if faces.all_faces:
-        subjects = _every_track(watched) or subjects
-    detectors = {
-        face: StreamingDetector(runtime, spec=spec, decision=decision, depth_trained=depth_trained) for face in subjects
-    }
-    verdicts = {}
-    for face, tracks in subjects.items():
-        detector = detectors[face]
-        for one, track in _span(watched, tracks) if face is not None else zip(watched, tracks, strict=True):
-            detector.add(None if track is None else one.embeddings[track], one.time_ms)
-        verdicts[face] = detector.finish()
-    count = max(1, len(watched))
-    latency_ms = {
-        "decode": watch.seconds.get("decode", 0.0) * 1000 / count,
-        "face": watch.seconds.get("face", 0.0) * 1000 / count,
-        "encode": encoder.times.encode / count,
-        "classify": sum(detector.times.classify for detector in detectors.values()) / count,
-    }
+    verdicts: dict[int | None, Verdict] = {}
+    for face, shown in _subjects(watched, every=faces.all_faces):
+        judge = detector()
+        for one, track in shown:
+            judge.add(None if track is None else one.embeddings[track], one.time_ms)
+        verdicts[face] = judge.finish()
+    per_frame = 1000 / max(1, len(watched))
+    latency_ms = {stage: watch.seconds.get(stage, 0.0) * per_frame for stage in STAGES}
     return [
         Detection(video=video, verdict=verdict, latency_ms=latency_ms, face=face) for face, verdict in verdicts.items()
     ]
 
 
-def _every_track(watched: Sequence[_Watched]) -> dict[int | None, list[int | None]]:
-    """For every track, largest first, itself where a frame shows it."""
+def _subjects(
+    watched: Sequence[_Watched], *, every: bool
+) -> Iterator[tuple[int | None, Iterable[tuple[_Watched, int | None]]]]:
+    """Whom to judge, and on which frames with which track: `every` face from its first frame to its last, or one."""
     order = by_size([one.faces for one in watched])
-    return {track: [track if track in one.faces else None for one in watched] for track in order}
-
-
-def _span(watched: Sequence[_Watched], tracks: Sequence[int | None]) -> list[tuple[_Watched, int | None]]:
-    """From the first to the last frame that has a track."""
-    there = [place for place, track in enumerate(tracks) if track is not None]
-    span = slice(there[0], there[-1] + 1)
-    return list(zip(watched[span], tracks[span], strict=True))
-
-
-def _ms_since(started: float) -> float:
-    return (time.perf_counter() - started) * 1000.0
+    if not every or not order:
+        yield None, zip(watched, largest([one.faces for one in watched]), strict=True)
+        return
+    for face in order:
+        there = [place for place, one in enumerate(watched) if face in one.faces]
+        span = watched[there[0] : there[-1] + 1]
+        yield face, [(one, face if face in one.faces else None) for one in span]

@@ -14,6 +14,7 @@ import numpy.typing as npt
 from core.clips import ClipWindow, Slots, read_slots, self_blended_twins
 from core.corpus import SPLITS
 from core.decision import WINDOW
+from core.depth import in_bytes
 from core.errors import InputError, WorkError
 from core.forgery import FOOTAGE, ForgerySettings
 from core.preprocess import Box, Image, PreprocessSpec, square_around
@@ -133,11 +134,7 @@ def _window(record: VideoRecord) -> ClipWindow | None:
 def _example(records: Sequence[VideoRecord]) -> ClipWindow | None:
     """What variants are shown of: a real clip, with depth, if there is one."""
     windows = [window for record in records if (window := _window(record)) is not None]
-    return max(windows, key=lambda window: (not window.is_fake, _has_depth(window)), default=None)
-
-
-def _has_depth(window: ClipWindow) -> bool:
-    return any(window.record.samples[sample].depth_valid for sample in _samples(window) if sample is not None)
+    return max(windows, key=lambda window: (not window.is_fake, bool(window.depth_slots)), default=None)
 
 
 def _samples(window: ClipWindow) -> list[int | None]:
@@ -159,7 +156,7 @@ def _about(store: ClipStore, record: VideoRecord, spec: PreprocessSpec) -> dict[
     samples = _samples(window)
     about["window"] = f"stored crops of samples {window.start} to {window.end - 1}, with the face box"
     about["crops"] = _strip([None if index is None else _crop(store, record, index, spec) for index in samples])
-    about["depth"] = _strip([_depth(store, record, index) for index in samples]) if _has_depth(window) else None
+    about["depth"] = _strip([_depth(store, record, index) for index in samples]) if window.depth_slots else None
     if record.forgery is not None:
         about["mask"] = _strip([None if index is None else store.mask(record, index) for index in samples])
     return about
@@ -203,9 +200,7 @@ def _crop(store: ClipStore, record: VideoRecord, index: int, spec: PreprocessSpe
 def _depth(store: ClipStore, record: VideoRecord, index: int | None) -> Cell:
     if index is None or not record.samples[index].depth_valid or record.depth_range is None:
         return None
-    low, high = record.depth_range
-    levels = (store.depth(record, index).astype(np.float32) - low) * (255 / max(1, high - low))
-    return np.asarray(np.rint(levels.clip(0, 255)), dtype=np.uint8)
+    return in_bytes(store.depth(record, index).astype(np.float32), record.depth_range)
 
 
 def _with_box(picture: Image, box: Box, spec: PreprocessSpec) -> Image:
@@ -239,7 +234,7 @@ def _variants(
             "twin": None,
         }
         for twin in twins:
-            forging = seeded_generator("forging", seed, window.record.key, window.start, max(k, 0))
+            forging = twin.forging(max(k, 0), seed=seed)
             forged = read_slots(store, twin, range(WINDOW), spec, variant, forging, twin_forgery)
             row["twin"] = _slot_strip(forged, forged.frames.permute(0, 2, 3, 1).numpy())
             row["mask"] = _slot_strip(forged, forged.masks[:, 0].numpy())

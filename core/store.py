@@ -8,7 +8,7 @@ import fcntl
 import json
 import os
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Literal, Self
@@ -86,6 +86,8 @@ class VideoRecord(BaseModel):
 
     key: str
     """Content hash of the video and of the preparation."""
+    content_sha256: str = ""
+    """Of the video file's bytes, of a forgery those of the video it was made from; nothing in stores that lack it."""
     path: str
     label: VideoLabel
     identity: str
@@ -158,24 +160,21 @@ class ClipStore:
 
         Raises InputError for other settings, and while another process writes; WorkError where nothing can be written.
         """
-        lock = _locked(folder)
-        try:
-            store = cls(folder, _writable(folder), lock)
+        with ExitStack() as undo:
+            lock = undo.enter_context(_locked(folder))
+            store = cls(folder, undo.enter_context(_writable(folder)), lock)
             wanted = json.loads(json.dumps({**settings, "format": FORMAT}))
             found = store.settings()
             if found and found != wanted:
                 changed = ", ".join(sorted(name for name in wanted | found if wanted.get(name) != found.get(name)))
-                store.close()
                 raise InputError(
                     f"{folder}: begun with other settings ({changed}); give another --store, or remove this folder"
                 )
             if not found:
                 with store._writing("its settings") as transaction:
                     transaction.put(SETTINGS_KEY, json.dumps(wanted, sort_keys=True).encode())
-        except BaseException:
-            lock.close()
-            raise
-        return store
+            undo.pop_all()
+            return store
 
     def __enter__(self) -> Self:
         return self
@@ -271,10 +270,8 @@ class ClipStore:
 
     def crop(self, record: VideoRecord, index: int) -> tuple[Image, Box]:
         """The stored crop of a kept sample, uint8 [H, W, 3] RGB, and the face box in it."""
-        picture = self._picture("crop", record, index)
         x, y = record.samples[index].origin
-        box = record.box(index).shifted(-x, -y)
-        return np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB), dtype=np.uint8), box
+        return self._picture("crop", record, index), record.box(index).shifted(-x, -y)
 
     def depth(self, record: VideoRecord, index: int) -> DepthImage:
         """The depth of the same crop, uint16 [H, W]."""
@@ -289,7 +286,7 @@ class ClipStore:
         with self._environment.begin() as transaction:
             if transaction.get(_picture_key("poster", record.key, index)) is None:
                 return None
-        return np.asarray(cv2.cvtColor(self._picture("poster", record, index), cv2.COLOR_BGR2RGB), dtype=np.uint8)
+        return self._picture("poster", record, index)
 
     @contextmanager
     def _writing(self, what: str) -> Iterator[lmdb.Transaction]:
@@ -306,7 +303,7 @@ class ClipStore:
     def _picture(self, kind: str, record: VideoRecord, index: int) -> npt.NDArray[Any]:
         with self._environment.begin(buffers=True) as transaction:
             value = transaction.get(_picture_key(kind, record.key, index))
-            picture = None if value is None else cv2.imdecode(np.frombuffer(value, np.uint8), cv2.IMREAD_UNCHANGED)
+            picture = None if value is None else decode_png(value)
         if picture is None:
             raise WorkError(f"{self.folder}: the {kind} of {record.path}, sample {index}, is damaged; prepare it again")
         return picture
@@ -321,11 +318,10 @@ def encode_png(picture: npt.NDArray[Any]) -> bytes:
     return data.tobytes()
 
 
-def decode_png(data: bytes) -> Image:
-    """uint8 [H, W, 3], RGB, of what `encode_png` made."""
-    picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
-    assert picture is not None
-    return np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB), np.uint8)
+def decode_png(data: bytes | memoryview) -> npt.NDArray[Any] | None:
+    """What `encode_png` was given; None where `data` is no picture."""
+    picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    return cv2.cvtColor(picture, cv2.COLOR_BGR2RGB) if picture is not None and picture.ndim == 3 else picture
 
 
 def _locked(folder: Path) -> IO[str]:

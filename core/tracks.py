@@ -157,11 +157,15 @@ def largest(faces: Sequence[Faces]) -> list[int | None]:
     already: it is the same face come back, or the next scene. Who does show beside the largest is somebody else, and
     is not looked at while that one is away.
     """
-    chosen: list[int] = []
+    beside: dict[int, set[int]] = {}
+    for seen in faces:
+        for track in seen:
+            beside.setdefault(track, set()).update(seen.keys() - {track})
+    chosen: set[int] = set()
     for track in by_size(faces):
-        if not any(track in seen and other in seen for seen in faces for other in chosen):
-            chosen.append(track)
-    return [next((track for track in chosen if track in seen), None) for seen in faces]
+        if not beside[track] & chosen:
+            chosen.add(track)
+    return [next(iter(seen.keys() & chosen), None) for seen in faces]
 
 
 class _Smoother:

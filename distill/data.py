@@ -13,7 +13,6 @@ from core.clips import ClipWindow, Slots, read_slots, self_blended_twins
 from core.decision import WINDOW
 from core.forgery import ForgerySettings
 from core.preprocess import PreprocessSpec
-from core.seeding import seeded_generator
 from core.store import ClipStore
 from core.transforms import Augmentation, Variant, draw_variant
 
@@ -123,9 +122,7 @@ class ClipData:
         # Some draws are carried out on a window's frames together; what is stored is the same in every window.
         alone = variant == Variant() and not window.forged
         places = [slot] if alone else range(WINDOW)
-        forging = None
-        if window.forged:
-            forging = seeded_generator("forging", self._seed, window.record.key, window.start, k)
+        forging = window.forging(k, seed=self._seed)
         rows = read_slots(self._store, window, places, self._spec, variant, forging, self._twin_forgery)
         single = {place: rows.one(row) for row, place in enumerate(places)}
         if len(self._kept) < self._room:

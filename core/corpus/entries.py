@@ -18,6 +18,9 @@ LABELS: tuple[VideoLabel, ...] = get_args(VideoLabel)
 NO_SPLIT = cast(Split, "")
 """What stands in an entry until its side is known; no entry of a corpus that was read has it."""
 
+UNDIVIDED: Split = "test"
+"""Where everything is that has no side, in a corpus that is only judged."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Entry:

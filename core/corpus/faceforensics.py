@@ -17,6 +17,7 @@ from core.corpus.entries import (
     LABELS,
     NO_SPLIT,
     SPLITS,
+    UNDIVIDED,
     Entry,
     Split,
     VideoLabel,
@@ -63,18 +64,24 @@ def is_faceforensics(folder: Path) -> bool:
     return (folder / ORIGINALS).is_dir() or (folder / FORGERIES).is_dir()
 
 
+def has_official_side(entry: Entry) -> bool:
+    """Whether FaceForensics++ itself says on which side of the split its video `entry` is."""
+    return _origin(entry) == YOUTUBE
+
+
 def read_faceforensics(
     folder: Path,
     *,
     methods: Sequence[str],
     compressions: Sequence[str],
     needed: Collection[VideoLabel],
+    undivided: bool,
     seed: int,
 ) -> tuple[list[Entry], list[str]]:
     """The videos of the methods and compressions named (none: all there), and lines for the log of what was left out.
 
     Originals come with the methods that forge them. The actors' split is drawn from all actors that are there, whatever
-    is chosen, so that two choices never put an actor on different sides. Raises InputError (one line) for names that
+    is chosen, so that two choices never put an actor on different sides; `undivided` leaves it out. Raises InputError (one line) for names that
     are not there, split files that are missing, damaged or contradict one another, and actors too few to split so that
     every side has a video of each label in `needed` that they have.
     """
@@ -101,7 +108,9 @@ def read_faceforensics(
             notes.append(f"{dropped} dropped: target and source are on different sides of the official split")
         placed += kept
     actors = [entry for entry in chosen if _origin(entry) == ACTORS]
-    if actors:
+    if actors and undivided:
+        placed += [replace(entry, split=UNDIVIDED) for entry in actors]
+    elif actors:
         everyone = [entry for entry in found if _origin(entry) == ACTORS and entry.identity]
         kept = _placed(actors, _drawn(folder, everyone, needed=needed, seed=seed))
         if len(kept) < len(actors):

@@ -44,7 +44,7 @@ def read_folder(folder: Path, *, real_only: bool) -> tuple[list[Entry], str]:
         if not classes:
             raise InputError(
                 f"{folder}: neither real/ and fake/ nor {INDEX} in it; sort the videos into real/ and fake/, "
-                "or have forgeries made: `prepare --forge`, `distill --recipe clips`"
+                "or have forgeries made: `--forge` of prepare and evaluate, `distill --recipe clips`"
             )
         entries = [_entry(relative(folder, path), label) for label in classes for path in videos_in(folder / label)]
         column = ""

@@ -2,11 +2,18 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from core.corpus.entries import LABELS, Entry, VideoLabel, counts, refuse_absent
-from core.corpus.faceforensics import FORGERIES, NAMED, ORIGINALS, is_faceforensics, read_faceforensics
+from core.corpus.entries import LABELS, UNDIVIDED, Entry, VideoLabel, counts, refuse_absent
+from core.corpus.faceforensics import (
+    FORGERIES,
+    NAMED,
+    ORIGINALS,
+    has_official_side,
+    is_faceforensics,
+    read_faceforensics,
+)
 from core.corpus.folders import INDEX, read_folder
 from core.corpus.splits import lacking, refuse_shared_people, with_split
 from core.errors import InputError
@@ -22,12 +29,15 @@ class Corpus:
     """How identities were found, for the log."""
     notes: tuple[str, ...] = ()
     """Lines for the log: what was left out, and why."""
+    gives_sides: bool = False
+    """Whether the corpus tells the sides of the split itself."""
 
 
 def read_corpus(
     folder: Path,
     *,
     real_only: bool = False,
+    undivided: bool = False,
     seed: int = 0,
     methods: Sequence[str] = (),
     compressions: Sequence[str] = (),
@@ -38,17 +48,19 @@ def read_corpus(
     the target nor as the source of a fake. `methods` keeps only fakes of these, `compressions` only these videos of
     FaceForensics++ (see `faceforensics`); nothing named keeps all. What is drawn does not depend on them: two
     choices from one corpus agree on the sides. `real_only` is for recipes that make their own forgeries: then one class
-    is enough. Raises InputError (one line) for a missing or empty corpus, names that are not there, one class where two
-    are needed, an identity on two sides and a corpus too small to split.
+    is enough. `undivided` is for judging alone: nothing is drawn, what the corpus gives no side is on the test side,
+    and one class, of either kind, is enough. Raises InputError (one line) for a missing or empty corpus, names that are
+    not there, one class where two are needed, an identity on two sides and a corpus too small to split.
     """
     if not folder.is_dir():
         raise InputError(f"{folder}: no such corpus folder; give one with real/ and fake/, or type `make demo`")
-    needed: tuple[VideoLabel, ...] = ("real",) if real_only else LABELS
+    needed: tuple[VideoLabel, ...] = () if undivided else ("real",) if real_only else LABELS
     if is_faceforensics(folder) and not (folder / INDEX).is_file():
         identities_from = NAMED
         entries, notes = read_faceforensics(
-            folder, methods=methods, compressions=compressions, needed=needed, seed=seed
+            folder, methods=methods, compressions=compressions, needed=needed, undivided=undivided, seed=seed
         )
+        gives_sides = any(has_official_side(entry) for entry in entries)
         _refuse_one_class(folder, entries, needed, sources=(f"{ORIGINALS}/", f"{FORGERIES}/"), notes=notes)
     else:
         if compressions:
@@ -58,6 +70,9 @@ def read_corpus(
             )
         entries, identities_from, notes = *read_folder(folder, real_only=real_only), []
         _refuse_one_class(folder, entries, needed, sources=("real/", "fake/"))
+        gives_sides = any(entry.split for entry in entries)
+        if undivided and not gives_sides:
+            entries = [replace(entry, split=UNDIVIDED) for entry in entries]
         entries = _sided(folder, entries, methods=methods, needed=needed, seed=seed)
     refuse_shared_people(folder, entries)
     return Corpus(
@@ -65,6 +80,7 @@ def read_corpus(
         entries=tuple(sorted(entries, key=lambda entry: entry.path)),
         identities_from=identities_from,
         notes=tuple(notes),
+        gives_sides=gives_sides,
     )
 
 

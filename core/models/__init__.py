@@ -1,6 +1,6 @@
 """Architectures only: no devices, no files, no training, no export."""
 
-from core.models.student import Student, StudentConfig
+from core.models.student import STUDENT_SIZES, Student, StudentConfig, StudentSize
 from core.models.teacher import Teacher, TeacherConfig
 
-__all__ = ["Student", "StudentConfig", "Teacher", "TeacherConfig"]
+__all__ = ["STUDENT_SIZES", "Student", "StudentConfig", "StudentSize", "Teacher", "TeacherConfig"]

@@ -11,7 +11,7 @@ from core.models.fusion import FusionConfig, TemporalFusion
 
 
 class StudentConfig(BaseModel):
-    """Everything that rebuilds the architecture."""
+    """Everything that rebuilds the architecture; D, the width of an embedding, is the trunk's."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -21,13 +21,30 @@ class StudentConfig(BaseModel):
     fusion: FusionConfig = FusionConfig()
 
 
+StudentSize = Literal["m0_6", "m0_9", "m1_1"]
+
+STUDENT_SIZES: dict[StudentSize, StudentConfig] = {
+    "m0_6": StudentConfig(trunk="repvit_m0_6", depth_width=24, fusion=FusionConfig(width=96, feed_forward=192)),
+    "m0_9": StudentConfig(),
+    "m1_1": StudentConfig(trunk="repvit_m1_1", depth_width=40, fusion=FusionConfig(width=160, feed_forward=320)),
+}
+"""By the trunk's name. The head and the fusion are about as wide as the trunk is.
+
+| size | D   | parameters: trunk | depth head | fusion  | fused, all | multiply-adds of `encode` at 224 px |
+|------|-----|-------------------|------------|---------|------------|-------------------------------------|
+| m0_6 | 320 | 2,165,652         | 46,521     | 359,618 | 2,553,211  | 0.39 G                              |
+| m0_9 | 384 | 4,717,792         | 74,017     | 626,946 | 5,383,019  | 0.83 G                              |
+| m1_1 | 512 | 7,774,864         | 122,633    | 988,482 | 8,842,427  | 1.35 G                              |
+"""
+
+
 class Student(nn.Module):
     """Two methods, exported together: `encode` once a frame, `classify` once a window."""
 
-    def __init__(self, config: StudentConfig, *, pretrained: bool = False) -> None:
+    def __init__(self, config: StudentConfig) -> None:
         super().__init__()
         self.config = config
-        self.trunk = Trunk(config.trunk, pretrained=pretrained)
+        self.trunk = Trunk(config.trunk)
         self.depth_head = DepthHead(self.trunk.channels, width=config.depth_width, embed_dim=self.trunk.embed_dim)
         self.fusion = TemporalFusion(self.trunk.embed_dim, config.fusion)
 

@@ -22,11 +22,11 @@ class TeacherConfig(BaseModel):
 class Teacher(nn.Module):
     """RGB and depth, each through a trunk of its own, fused over the window."""
 
-    def __init__(self, config: TeacherConfig, *, pretrained: bool = False) -> None:
+    def __init__(self, config: TeacherConfig) -> None:
         super().__init__()
         self.config = config
-        self.rgb_trunk = Trunk(config.trunk, pretrained=pretrained)
-        self.depth_trunk = Trunk(config.trunk, pretrained=pretrained)
+        self.rgb_trunk = Trunk(config.trunk)
+        self.depth_trunk = Trunk(config.trunk)
         self.fusion = TemporalFusion(self.rgb_trunk.embed_dim, config.fusion)
 
     @property

@@ -13,9 +13,9 @@ import numpy as np
 
 from core.forgery import Forgery, forged_depth, self_blended_crops, swapped_crops
 from core.prepare.ingest import Prepared, estimated_depth
-from core.prepare.settings import Forged, PrepareSettings
+from core.prepare.settings import Forged, PrepareSettings, Recompression
 from core.prepare.shelf import Place, Shelf
-from core.preprocess import Box, DepthImage, Image, Part, Square, reduced, shown_part
+from core.preprocess import Box, DepthImage, Image, Part, Square, reduced, shown_part, square_around
 from core.recompress import recompressed
 from core.seeding import seeded_generator
 from core.stopwatch import Stopwatch
@@ -32,6 +32,8 @@ class ForgeJob:
     """None: the clip itself."""
     donor: str | None
     """Key of the base whose face a swap shows."""
+    source: str
+    """Identity of that face; without a donor nothing."""
     name: str
     """The video, for messages."""
     store: Path
@@ -62,15 +64,16 @@ def forged_from(store: ClipStore, job: ForgeJob) -> Prepared:
     settings, watch = job.settings, Stopwatch()
     base = store.base(job.base)
     with watch.stage("read"):
-        clip = _clip(store, base, settings.forged_px, settings.padding)
+        clip = _clip(store, base, settings)
     forgery, depths = None, clip.depths
     if job.method is not None and clip.crops:
         with watch.stage("forge"):
             forgery, depths = _forgery(store, job, clip)
     crops = clip.crops if forgery is None else forgery.frames
     quality = int(seeded_generator("encoding", settings.seed, job.base).integers(*settings.forged_crf, endpoint=True))
+    encoding = Recompression(codec="libx264", quality=quality)
     with watch.stage("encode"):
-        crops = _encoded(crops, quality)
+        crops = _encoded(crops, encoding)
     if job.depth_model is not None:
         with watch.stage("depth"):
             shown = [_shown(base, sample, clip.factor, crop) for sample, crop in zip(clip.samples, crops, strict=True)]
@@ -86,27 +89,27 @@ def forged_from(store: ClipStore, job: ForgeJob) -> Prepared:
                 pictures.append(("mask", sample, shelf.put(encode_png(mask))))
         if clip.samples:
             sample = clip.samples[0]
-            poster = _poster(store, base, sample, crops[0])
+            poster = _poster(store, base, sample, crops[0], settings.crop_margin)
             if poster is not None:
                 pictures.append(("poster", sample, shelf.put(encode_png(poster))))
     return Prepared(
-        record=_record(store, job, base, clip, depths, forgery, quality),
+        record=_record(job, base, clip, depths, forgery, encoding),
         pictures=tuple(pictures),
         shelf=job.shelf,
         seconds=watch.seconds,
     )
 
 
-def _clip(store: ClipStore, base: VideoRecord, most_px: int, padding: int) -> _Clip:
-    """The base's kept crops, averaged over blocks of one size, so that no side is above `most_px`."""
+def _clip(store: ClipStore, base: VideoRecord, settings: PrepareSettings) -> _Clip:
+    """The base's kept crops, averaged over blocks of one size, so that no side is above `forged_px`."""
     samples = tuple(place for place, sample in enumerate(base.samples) if sample.kept)
-    # Read one by one, twice if need be: whole crops of a large face are too much to hold.
-    largest = max((store.crop(base, sample)[0].shape[0] for sample in samples), default=1)
-    factor = -(-largest // most_px)
+    largest = max((square_around(base.box(sample), settings.crop_margin).side for sample in samples), default=1)
+    factor = -(-largest // settings.forged_px)
     crops, boxes = [], []
+    # Reduced one by one: whole crops of a large face are too much to hold.
     for sample in samples:
         crop, box = store.crop(base, sample)
-        crops.append(np.asarray(np.rint(reduced(crop, factor, padding)), np.uint8))
+        crops.append(np.asarray(np.rint(reduced(crop, factor, settings.padding)), np.uint8))
         boxes.append(box.scaled(1 / factor))
     depths = [_depth(store, base, sample, factor) for sample in samples]
     return _Clip(factor=factor, samples=samples, crops=crops, boxes=boxes, depths=depths)
@@ -127,7 +130,7 @@ def _forgery(store: ClipStore, job: ForgeJob, clip: _Clip) -> tuple[Forgery, lis
         donor = clip
         forgery = self_blended_crops(clip.crops, clip.boxes, generator, settings.forgery, padding=settings.padding)
     else:
-        donor = _clip(store, store.base(job.donor), settings.forged_px, settings.padding)
+        donor = _clip(store, store.base(job.donor), settings)
         forgery = swapped_crops(
             clip.crops,
             clip.boxes,
@@ -156,8 +159,8 @@ def _forged_depths(
     return out
 
 
-def _encoded(crops: Sequence[Image], quality: int) -> list[Image]:
-    """`crops`, whose sides differ, through H.264 as one video of the largest side."""
+def _encoded(crops: Sequence[Image], encoding: Recompression) -> list[Image]:
+    """`crops`, whose sides differ, through the encoder as one video of the largest side."""
     if not crops:
         return []
     side = max(crop.shape[0] for crop in crops)
@@ -166,7 +169,7 @@ def _encoded(crops: Sequence[Image], quality: int) -> list[Image]:
         cv2.copyMakeBorder(crop, 0, side - crop.shape[0], 0, side - crop.shape[0], cv2.BORDER_REPLICATE)
         for crop in crops
     )
-    frames = recompressed((np.asarray(crop, np.uint8) for crop in padded), codec="libx264", crf=quality)
+    frames = recompressed((np.asarray(crop, np.uint8) for crop in padded), codec=encoding.codec, crf=encoding.quality)
     return [
         np.ascontiguousarray(frame[: crop.shape[0], : crop.shape[0]]) for frame, crop in zip(frames, crops, strict=True)
     ]
@@ -179,15 +182,14 @@ def _shown(base: VideoRecord, sample: int, factor: int, crop: Image) -> Part:
     return shown_part(Square(x0=x, y0=y, side=crop.shape[0]), (width // factor, height // factor))
 
 
-def _poster(store: ClipStore, base: VideoRecord, sample: int, crop: Image) -> Image | None:
+def _poster(store: ClipStore, base: VideoRecord, sample: int, crop: Image, crop_margin: float) -> Image | None:
     """The base's poster with the crop as it is now, where the poster shows that sample."""
     poster = store.poster(base, sample)
     if poster is None:
         return None
     scale = poster.shape[1] / base.frame_size[0]
     x, y = base.samples[sample].origin
-    whole, _ = store.crop(base, sample)
-    side = max(1, round(whole.shape[0] * scale))
+    side = max(1, round(square_around(base.box(sample), crop_margin).side * scale))
     small = cv2.resize(crop, (side, side), interpolation=cv2.INTER_AREA)
     left, top = round(x * scale), round(y * scale)
     rows = slice(max(0, top), max(0, min(poster.shape[0], top + side)))
@@ -197,13 +199,12 @@ def _poster(store: ClipStore, base: VideoRecord, sample: int, crop: Image) -> Im
 
 
 def _record(
-    store: ClipStore,
     job: ForgeJob,
     base: VideoRecord,
     clip: _Clip,
     depths: Sequence[DepthImage | None],
     forgery: Forgery | None,
-    quality: int,
+    encoding: Recompression,
 ) -> VideoRecord:
     """The base's record in pixels of the reduced frame, as the clip that was made of it."""
     valid = {sample: depth for sample, depth in zip(clip.samples, depths, strict=True) if depth is not None}
@@ -213,8 +214,8 @@ def _record(
         update={
             "key": job.key,
             **fake,
-            "source": base.source if job.donor is None else store.base(job.donor).identity,
-            "encoding": f"libx264-{quality}",
+            "source": job.source or base.source,
+            "encoding": encoding.name,
             "frame_size": (base.frame_size[0] // clip.factor, base.frame_size[1] // clip.factor),
             "samples": samples,
             "depth_range": (

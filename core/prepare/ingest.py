@@ -32,6 +32,8 @@ class IngestJob:
     """A video, and where its pictures are put."""
 
     key: str
+    content_sha256: str
+    """Of the video file's bytes."""
     folder: Path
     entry: Entry
     settings: PrepareSettings
@@ -181,9 +183,15 @@ def _estimated(
     kept: dict[int, _Crop], shelf: Shelf, frame_size: tuple[int, int], model: Path, input_px: int
 ) -> dict[int, _Crop]:
     """`kept` with the depth that a model sees in each crop."""
-    pictures = (decode_png(shelf.get(crop.place)) for crop in kept.values())
+
+    def pictures() -> Iterator[Image]:
+        for crop in kept.values():
+            picture = decode_png(shelf.get(crop.place))
+            assert picture is not None
+            yield picture
+
     shown = [shown_part(crop.square, frame_size) for crop in kept.values()]
-    depths = estimated_depth(pictures, shown, model, input_px)
+    depths = estimated_depth(pictures(), shown, model, input_px)
     return {sample: _on_shelf(crop, depth, shelf) for (sample, crop), depth in zip(kept.items(), depths, strict=True)}
 
 
@@ -240,6 +248,7 @@ def _record(
     ranges = [crop.depth_range for crop in kept.values() if crop.depth is not None]
     return VideoRecord(
         key=job.key,
+        content_sha256=job.content_sha256,
         path=entry.path,
         label=entry.label,
         identity=entry.identity,

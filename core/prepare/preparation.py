@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path, PurePosixPath
-from typing import Self
+from typing import Self, TypeVar
 
 from core.corpus import Corpus, Entry
 from core.depth import depth_folder
@@ -30,9 +30,11 @@ from core.prepare.shelf import taken
 from core.seeding import seeded_generator
 from core.store import BASE_PREFIX, RECORD_PREFIX, ClipStore, VideoRecord
 
+J = TypeVar("J")
+
 FAILURES = "failures.json"
 SHELVES = ".shelves"
-INGEST_VERSION = 3
+INGEST_VERSION = 4
 """Changes when `ingest`, or what it calls, gives other results for the same video and settings."""
 FORGE_VERSION = 1
 """Changes when `forge` does."""
@@ -142,6 +144,16 @@ class _Base:
         )
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Hashed:
+    """A video of the corpus, by its bytes."""
+
+    entry: Entry
+    key: str
+    content_sha256: str
+    """Nothing where it cannot be read."""
+
+
 class _Preparation:
     """The two passes over one store."""
 
@@ -199,10 +211,9 @@ class _Preparation:
         """Decode what is not there yet."""
         entries = self._corpus.entries
         with ThreadPoolExecutor(HASHERS) as hashers:
-            key_of = partial(_key, self._corpus.folder, json.dumps(about, sort_keys=True), self._settings.depth)
-            found = hashers.map(key_of, entries)
-            keys = dict(zip(found, entries, strict=True))
-        self._store.keep_only(keys, self._first_pass)
+            hashed = partial(_hashed, self._corpus.folder, json.dumps(about, sort_keys=True), self._settings.depth)
+            found = {video.key: video for video in hashers.map(hashed, entries)}
+        self._store.keep_only(found, self._first_pass)
         self._store.drop_orphans()
         there = set(self._store.keys(self._first_pass))
         # With forgeries the depth of a clip is estimated from what the clip shows in the end.
@@ -210,29 +221,25 @@ class _Preparation:
         jobs = {
             key: IngestJob(
                 key=key,
+                content_sha256=video.content_sha256,
                 folder=self._corpus.folder,
-                entry=entry,
+                entry=video.entry,
                 settings=self._settings,
                 depth_model=model,
                 shelf=self._shelves / key,
             )
-            for key, entry in keys.items()
+            for key, video in found.items()
             if key not in there
         }
         self._summary.reused = len(there)
         self._done = len(there)
-        results = worked(ingest, jobs, workers=self._workers, name=lambda job: str(job.folder / job.entry.path))
-        # Closed whatever happens: the workers must be gone before the store is another's to write.
-        with closing(results):
-            for key, result in results:
-                if isinstance(result, Failure):
-                    self._summary.failures[jobs[key].entry.path] = result.reason
-                else:
-                    self._keep(result, self._first_pass)
-                    self._summary.prepared += 1
-                    if result.damage is not None:
-                        self._summary.damaged[result.record.path] = result.damage
-                self._step()
+        self._summary.prepared = self._carry_out(
+            ingest,
+            jobs,
+            self._first_pass,
+            name=lambda job: str(job.folder / job.entry.path),
+            listed=lambda job: job.entry.path,
+        )
 
     def _forge(self) -> None:
         """Make the clips of every base."""
@@ -244,14 +251,13 @@ class _Preparation:
         jobs = {key: job for key, job in planned.items() if key not in there}
         # LMDB forbids to open a store twice in one process.
         work = forge if self._workers else partial(forged_from, self._store)
-        results = worked(work, jobs, workers=self._workers, name=lambda job: job.name)
-        with closing(results):
-            for key, result in results:
-                if isinstance(result, Failure):
-                    self._summary.failures[f"{jobs[key].name} ({jobs[key].method or 'original'})"] = result.reason
-                else:
-                    self._keep(result, RECORD_PREFIX)
-                self._step()
+        self._carry_out(
+            work,
+            jobs,
+            RECORD_PREFIX,
+            name=lambda job: job.name,
+            listed=lambda job: f"{job.name} ({job.method or 'original'})",
+        )
 
     def _plan(self) -> Iterator[tuple[str, ForgeJob]]:
         """The clips to be made of the bases, and for each swap the donor: drawn, whatever the order of the work."""
@@ -265,23 +271,25 @@ class _Preparation:
             if not base.may_be_forged:
                 continue
             for method in self._settings.forgeries:
-                donor = None
+                donor: _Base | None = None
                 if method == "swap":
                     others = [other for other in groups[base.surroundings] if other.identity != base.identity]
                     if not others:
                         self._summary.without_donor += 1
                         continue
                     generator = seeded_generator("donor", self._settings.seed, base.key)
-                    donor = others[int(generator.integers(len(others)))].key
+                    donor = others[int(generator.integers(len(others)))]
                 yield self._job(base, method, donor)
 
-    def _job(self, base: _Base, method: Forged | None, donor: str | None) -> tuple[str, ForgeJob]:
-        key = hashlib.sha256(json.dumps([base.key, method, donor]).encode()).hexdigest()[:32]
+    def _job(self, base: _Base, method: Forged | None, donor: _Base | None) -> tuple[str, ForgeJob]:
+        donor_key = donor.key if donor else None
+        key = hashlib.sha256(json.dumps([base.key, method, donor_key]).encode()).hexdigest()[:32]
         return key, ForgeJob(
             key=key,
             base=base.key,
             method=method,
-            donor=donor,
+            donor=donor_key,
+            source=donor.identity if donor else "",
             name=base.path,
             store=self._store.folder,
             settings=self._settings,
@@ -289,16 +297,37 @@ class _Preparation:
             shelf=self._shelves / key,
         )
 
+    def _carry_out(
+        self,
+        work: Callable[[J], Prepared],
+        jobs: Mapping[str, J],
+        prefix: bytes,
+        *,
+        name: Callable[[J], str],
+        listed: Callable[[J], str],
+    ) -> int:
+        """Store what `work` makes of each job; how many that were. Failures are kept by what `listed` says of a job."""
+        stored = 0
+        # Closed whatever happens: the workers must be gone before the store is another's to write.
+        with closing(worked(work, jobs, workers=self._workers, name=name)) as results:
+            for key, result in results:
+                if isinstance(result, Failure):
+                    self._summary.failures[listed(jobs[key])] = result.reason
+                else:
+                    self._keep(result, prefix)
+                    stored += 1
+                self._done += 1
+                if self._on_progress:
+                    self._on_progress(self._done, self._total)
+        return stored
+
     def _keep(self, result: Prepared, prefix: bytes) -> None:
         data = taken(result.shelf, [place for _, _, place in result.pictures])
         pictures = ((kind, index, png) for (kind, index, _), png in zip(result.pictures, data, strict=True))
         self._store.add(result.record, pictures, prefix)
         self._summary.seconds.update(result.seconds)
-
-    def _step(self) -> None:
-        self._done += 1
-        if self._on_progress:
-            self._on_progress(self._done, self._total)
+        if result.damage is not None:
+            self._summary.damaged[result.record.path] = result.damage
 
 
 def _libraries(with_depth: bool) -> dict[str, str]:
@@ -315,21 +344,26 @@ def _refuse_unusable(depth_model: Path, input_px: int, workers: int) -> None:
             raise InputError(result.reason)
 
 
-def _key(folder: Path, about: str, depth: str, entry: Entry) -> str:
-    """Covers the settings and code that `about` tells, the entry, the video, and the depth beside it if it is read."""
+def _hashed(folder: Path, about: str, depth: str, entry: Entry) -> _Hashed:
+    """The key covers the settings and code of `about`, the entry, the video, and the depth beside it if it is read."""
     digest = hashlib.sha256(about.encode())
     digest.update(repr(entry).encode())
     video = folder / entry.path
     depths = sorted(depth_folder(video).glob("*.png")) if depth == "beside" else []
+    content_sha256 = ""
     for file in (video, *depths):
         digest.update(file.name.encode())
         try:
             with file.open("rb") as stream:
-                digest.update(hashlib.file_digest(stream, "sha256").digest())
+                content = hashlib.file_digest(stream, "sha256")
         except OSError as error:
             # It fails as a video of its own when its turn comes.
             digest.update(f"unreadable: {error.errno}".encode())
-    return digest.hexdigest()[:32]
+            continue
+        digest.update(content.digest())
+        if file is video:
+            content_sha256 = content.hexdigest()
+    return _Hashed(entry=entry, key=digest.hexdigest()[:32], content_sha256=content_sha256)
 
 
 def _write_failures(file: Path, failures: dict[str, str]) -> None:

@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from core.depth import in_bytes
 from core.forgery import ForgerySettings, forged_depth, self_blended_crops
 from core.preprocess import Box, DepthImage, Image, Part, PreprocessSpec, Square, fitted, shown_part, square_around
 from core.seeding import seeded_generator
@@ -146,7 +147,7 @@ def forged(
 
 def seen(faces: Sequence[Face], variant: Variant, spec: PreprocessSpec, depth_range: tuple[int, int]) -> Inputs:
     """The faces after the variant's geometry, cut and fitted as `core.preprocess.preprocess` does, in bytes."""
-    low, high = depth_range
+    low, _ = depth_range
     size = spec.size
     frames = np.zeros((len(faces), size, size, 3), np.uint8)
     depth, masks = (np.zeros((len(faces), size, size), np.uint8) for _ in range(2))
@@ -154,7 +155,7 @@ def seen(faces: Sequence[Face], variant: Variant, spec: PreprocessSpec, depth_ra
         frames[row] = np.rint(_input(face.crop, face.box, variant, spec, outside=spec.padding))
         if face.depth is not None:
             found = _input(face.depth, face.box, variant, spec, outside=low)
-            depth[row] = np.rint(((found - low) * (255.0 / max(1, high - low))).clip(0, 255))
+            depth[row] = in_bytes(found, depth_range)
         if face.mask is not None:
             masks[row] = np.rint(_input(face.mask, face.box, variant, spec, outside=0))
     if variant.flip:

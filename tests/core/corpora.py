@@ -1,5 +1,6 @@
 """Small corpora and raw stores: what tests of preparation share."""
 
+from collections import defaultdict
 from pathlib import Path
 
 import lmdb
@@ -33,6 +34,15 @@ def only(folder: Path, *paths: str) -> Corpus:
 def label_of(path: Path) -> VideoLabel:
     """By the folder."""
     return "fake" if path.parent.name == "fake" else "real"
+
+
+def sides(corpus: Corpus) -> dict[str, set[str]]:
+    """On which sides each person is seen."""
+    out: dict[str, set[str]] = defaultdict(set)
+    for entry in corpus.entries:
+        for person in entry.people:
+            out[person].add(entry.split)
+    return out
 
 
 def raw(store: Path) -> dict[bytes, bytes]:

@@ -1,6 +1,5 @@
 """Which videos a folder holds, whose they are, and on which side of the split."""
 
-from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -8,8 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.corpus import INDEX, Corpus, Entry, read_corpus
+from core.corpus import INDEX, Entry, read_corpus
 from core.errors import InputError
+from tests.core.corpora import sides
 
 
 def touch(folder: Path, paths: Iterable[str]) -> Path:
@@ -30,14 +30,6 @@ def indexed(folder: Path, *rows: str, header: str = "path,label,identity,method,
     touch(folder, (path for row in rows if not (path := row.split(",")[0]).startswith("absent")))
     (folder / INDEX).write_text("\n".join([header, *rows]) + "\n")
     return folder
-
-
-def sides(corpus: Corpus) -> dict[str, set[str]]:
-    out: dict[str, set[str]] = defaultdict(set)
-    for entry in corpus.entries:
-        for person in entry.people:
-            out[person].add(entry.split)
-    return out
 
 
 # Folders

@@ -1,7 +1,7 @@
 """FaceForensics++ as distributed: what is read of it, on which sides, and what is refused."""
 
 import json
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from core.corpus import Corpus, read_corpus
 from core.corpus.entries import SPLITS
 from core.errors import InputError
+from tests.core.corpora import sides
 
 # As in the official files, there 360, 70 and 70 pairs of videos that are forged into one another.
 PAIRS = {
@@ -62,14 +63,6 @@ def actors(folder: Path, *, compressions: Sequence[str] = ("c23",)) -> Path:
         touch(folder, "actors", compression, ORIGINAL_SCENES)
         touch(folder, "DeepFakeDetection", compression, SWAPPED_SCENES)
     return folder
-
-
-def sides(corpus: Corpus) -> dict[str, set[str]]:
-    out: dict[str, set[str]] = defaultdict(set)
-    for entry in corpus.entries:
-        for person in entry.people:
-            out[person].add(entry.split)
-    return out
 
 
 def kinds(corpus: Corpus) -> set[tuple[str, str, str]]:

@@ -13,7 +13,16 @@ from core.preprocess import PreprocessSpec
 from core.seeding import seeded_generator
 from core.store import ClipStore, VideoRecord
 from core.transforms import Variant
-from core.transforms.variation import delivered, forged, photographed, read_face, reduced_face, seen, working_factor
+from core.transforms.variation import (
+    Face,
+    delivered,
+    forged,
+    photographed,
+    read_face,
+    reduced_face,
+    seen,
+    working_factor,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,7 +33,7 @@ class ClipWindow:
     start: int
     end: int
     forged: bool = False
-    """A self-blended copy of a real window, made anew in every variant."""
+    """A forged copy of a real window, made anew in every variant."""
 
     def sample(self, slot: int) -> int | None:
         """Index of the sample in `slot`, None where the slot is empty or shows no face."""
@@ -45,6 +54,12 @@ class ClipWindow:
             return []
         samples = self.record.samples
         return [slot for slot in self.valid_slots if samples[slot - WINDOW + self.end].depth_valid]
+
+    def nearest(self, slot: int) -> int:
+        """Index of the sample with a face whose slot is nearest to `slot`; a window without a face is a bug."""
+        sample = self.sample(min(self.valid_slots, key=lambda valid: abs(valid - slot)))
+        assert sample is not None
+        return sample
 
     def forging(self, k: int, *, seed: int) -> np.random.Generator | None:
         """What the k-th variant's forgery is drawn from; None for a window that is not forged."""
@@ -89,7 +104,7 @@ def windows_of(records: Sequence[VideoRecord], *, min_coverage: float) -> list[C
     return [window for window in windows if len(window.valid_slots) >= min_coverage * (window.end - window.start)]
 
 
-def self_blended_twins(windows: Sequence[ClipWindow]) -> list[ClipWindow]:
+def forged_twins(windows: Sequence[ClipWindow]) -> list[ClipWindow]:
     """A forged copy of every real window."""
     return [replace(window, forged=True) for window in windows if not window.is_fake]
 
@@ -102,25 +117,26 @@ def read_slots(
     variant: Variant,
     forging: np.random.Generator | None = None,
     forgery_settings: ForgerySettings = FOOTAGE,
+    donor: ClipWindow | None = None,
 ) -> Slots:
     """`slots` of `window` as `variant` shows them, rounded to bytes; `Variant()` is the spec's preprocessing alone.
 
-    A forged window is blended with itself as `forging` draws it from `forgery_settings`. Forging, scaling and H.264
-    cover the slots that are asked for, so ask for all of a window's to have them held over the clip. A window and its
-    twin differ by the forgery alone: what is drawn for the variant is the same for both.
+    A forged window is blended with itself as `forging` draws it from `forgery_settings`, or shows the face of a `donor`,
+    whose pictures the same camera takes. Forging, scaling and H.264 cover the slots that are asked for, so ask for all
+    of a window's to have them held over the clip. A window and its twin differ by the forgery alone: what is drawn for
+    the variant is the same for both.
     """
     assert window.forged == (forging is not None)
     record = window.record
     rows = {row: index for row, slot in enumerate(slots) if (index := window.sample(slot)) is not None}
-    faces = [read_face(store, record, index) for index in rows.values()]
-    depth_range = record.depth_range or (0, 0)
-    # As it is stored, a clip is forged at its full size, and so differs from its twin in nothing else.
-    if variant != Variant():
-        factor, scale = working_factor(record, spec)
-        faces = [reduced_face(face, factor, spec, depth_range[0]) for face in faces]
-        faces = photographed(faces, variant, spec, scale)
+    faces = _photographed(store, record, list(rows.values()), spec, variant)
     if forging is not None:
-        faces = forged(faces, forging, forgery_settings, spec)
+        donors: list[Face] = []
+        if donor is not None:
+            lent = [donor.nearest(slots[row]) for row in rows]
+            donors = _photographed(store, donor.record, lent, spec, variant)
+        faces = forged(faces, forging, forgery_settings, spec, donors)
+    depth_range = record.depth_range or (0, 0)
     inputs = delivered(seen(faces, variant, spec, depth_range), faces, variant)
     size, places = spec.size, list(rows)
     frames = torch.zeros((len(slots), 3, size, size), dtype=torch.uint8)
@@ -132,3 +148,18 @@ def read_slots(
     face_valid[places] = 1.0
     depth_valid[places] = torch.tensor([float(face.depth is not None) for face in faces])
     return Slots(frames=frames, depth=depth, masks=masks, face_valid=face_valid, depth_valid=depth_valid)
+
+
+def _photographed(
+    store: ClipStore, record: VideoRecord, samples: Sequence[int], spec: PreprocessSpec, variant: Variant
+) -> list[Face]:
+    """The faces of `samples` as the variant's camera takes them; as they are stored for `Variant()`.
+
+    As it is stored, a clip is forged at its full size, and so differs from its twin in nothing else.
+    """
+    faces = [read_face(store, record, index) for index in samples]
+    if variant == Variant():
+        return faces
+    factor, scale = working_factor(record, spec)
+    farthest = 0 if record.depth_range is None else record.depth_range[0]
+    return photographed([reduced_face(face, factor, spec, farthest) for face in faces], variant, spec, scale)

@@ -24,6 +24,14 @@ LOG_EVERY_S = 10.0
 TABLE_COLUMNS = 132
 
 
+class Report(Protocol):
+    """Tells how far a piece of work is."""
+
+    def __call__(self, done: int, total: int, note: str = "") -> None:
+        """`done` of `total`, and what else there is to say."""
+        ...
+
+
 class Command(Protocol):
     """A parsed command line."""
 
@@ -62,8 +70,8 @@ def say(line: str) -> None:
 
 
 @contextlib.contextmanager
-def progress(title: str) -> Iterator[Callable[[int, int], None]]:
-    """Yields `report(done, total)`: a bar on a terminal, a plain line now and then in a log."""
+def progress(title: str) -> Iterator["Report"]:
+    """Yields `report(done, total, note)`: a bar on a terminal, a plain line now and then in a log."""
     console = Console(stderr=True)
     if console.is_terminal:
         columns = (
@@ -77,22 +85,24 @@ def progress(title: str) -> Iterator[Callable[[int, int], None]]:
             task = bar.add_task(title, total=None, rate="")
             pace = Pace()
 
-            def advance(done: int, total: int) -> None:
+            def advance(done: int, total: int, note: str = "") -> None:
                 pace.note(done)
-                bar.update(task, completed=done, total=total, rate=pace.text(done, total))
+                told = ", ".join(filter(None, (pace.text(done, total), note)))
+                bar.update(task, completed=done, total=total, rate=told)
 
             yield advance
         return
     pace = Pace()
     spoken = pace.started
 
-    def report(done: int, total: int) -> None:
+    def report(done: int, total: int, note: str = "") -> None:
         nonlocal spoken
         pace.note(done)
         now = time.monotonic()
         if done == total or now - spoken >= LOG_EVERY_S:
             spoken = now
-            say(f"{title}: {done}/{total} after {now - pace.started:.0f} s, {pace.text(done, total)}")
+            told = ", ".join(filter(None, (pace.text(done, total), note)))
+            say(f"{title}: {done}/{total} after {now - pace.started:.0f} s, {told}")
 
     yield report
 

@@ -56,7 +56,7 @@ def summarise(windows: Sequence[ScoredWindow], decision: Decision, *, undecided:
         "ap": float(binary_average_precision(scores, labels)) if both else None,
         "eer": equal_error_rate(videos)[0] if both else None,
         "accuracy": float(((scores >= decision.threshold) == labels.bool()).double().mean()) if videos else None,
-        "ece": float(binary_calibration_error(scores, labels, n_bins=10)) if videos else None,
+        "ece": expected_calibration_error(videos) if videos else None,
         "log_loss": float(torch.nn.functional.binary_cross_entropy(clipped, labels.double())) if videos else None,
         "videos_real": len(videos) - fakes,
         "videos_fake": fakes,
@@ -65,12 +65,28 @@ def summarise(windows: Sequence[ScoredWindow], decision: Decision, *, undecided:
     }
 
 
+def window_log_loss(windows: Sequence[ScoredWindow], decision: Decision) -> float | None:
+    """Mean cross-entropy of single windows' probabilities; None where there is no window."""
+    if not windows:
+        return None
+    scores = torch.tensor([decision.probability([window.logits]) for window in windows]).double().clamp(1e-7, 1 - 1e-7)
+    labels = torch.tensor([window.is_fake for window in windows]).double()
+    return float(torch.nn.functional.binary_cross_entropy(scores, labels))
+
+
 def auc(rows: Sequence[tuple[bool, float]]) -> float | None:
     """Area under the ROC curve of (is fake, score); None where a class is missing."""
     labels = torch.tensor([is_fake for is_fake, _ in rows], dtype=torch.int64)
     if labels.numel() == 0 or labels.min() == labels.max():
         return None
     return float(binary_auroc(torch.tensor([score for _, score in rows]), labels))
+
+
+def expected_calibration_error(rows: Sequence[tuple[bool, float]]) -> float:
+    """ECE of (is fake, fake probability): mean gap between confidence and accuracy over 10 bins of probability."""
+    scores = torch.tensor([score for _, score in rows])
+    labels = torch.tensor([is_fake for is_fake, _ in rows], dtype=torch.int64)
+    return float(binary_calibration_error(scores, labels, n_bins=10))
 
 
 def equal_error_rate(rows: Sequence[tuple[bool, float]]) -> tuple[float, float]:

@@ -3,7 +3,6 @@
 import base64
 from collections import Counter
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -11,19 +10,18 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from core.clips import ClipWindow, Slots, read_slots, self_blended_twins
+from core.clips import ClipWindow, Slots, forged_twins, read_slots
 from core.corpus import SPLITS
 from core.decision import WINDOW
 from core.depth import in_bytes
-from core.errors import InputError, WorkError
 from core.forgery import FOOTAGE, ForgerySettings
+from core.pages import refuse_unwritable, rendered, write_page
 from core.preprocess import Box, Image, PreprocessSpec, square_around
-from core.runtimes import missing_extra
 from core.seeding import seeded_generator
 from core.store import ClipStore, VideoRecord
 from core.transforms import FULL, Augmentation, Variant, draw_variant
 
-TEMPLATE = "preview.html.jinja"
+TEMPLATE = Path(__file__).with_name("preview.html.jinja")
 
 CELL_PX = 112
 COLUMNS = 10
@@ -55,8 +53,7 @@ def write_preview(
     was not finished or jinja2 is missing, WorkError where nothing can be written.
     """
     fingerprint = store.fingerprint
-    if not out.name or not out.parent.is_dir():
-        raise InputError(f"--out {out}: give the name of a file in a folder that exists, such as page.html")
+    refuse_unwritable("--out", out)
     records = store.records()
     groups, shown = [], []
     for label, method in _kinds(records):
@@ -66,7 +63,9 @@ def write_preview(
         about = [_about(store, record, spec) for record in chosen]
         groups.append({"label": label, "method": method, "total": len(members), "clips": about})
     window = _example(shown)
-    page = _rendered(
+    page = rendered(
+        TEMPLATE,
+        extra="preview",
         title=f"Store {store.folder.resolve().name}",
         fingerprint=fingerprint,
         total=len(records),
@@ -77,29 +76,7 @@ def write_preview(
         variants_of=window and f"{window.record.path}, samples {window.start} to {window.end - 1}",
         variants=_variants(store, window, spec, variants, augmentation, twin_forgery, seed) if window else [],
     )
-    pending = out.with_name(f".{out.name}.partial")
-    try:
-        pending.write_text(page, encoding="utf-8")
-        pending.replace(out)
-    except OSError as error:
-        raise WorkError(f"{out}: could not be written ({error.strerror}); give another --out") from error
-    finally:
-        with suppress(OSError):
-            pending.unlink(missing_ok=True)
-
-
-def _rendered(**contents: Any) -> str:
-    try:
-        import jinja2
-    except ImportError as error:
-        raise missing_extra("preview", error) from error
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-    )
-    return environment.get_template(TEMPLATE).render(**contents)
+    write_page("--out", out, page)
 
 
 def _kinds(records: Sequence[VideoRecord]) -> list[tuple[str, str]]:
@@ -222,7 +199,7 @@ def _variants(
 ) -> list[dict[str, Any]]:
     """The window as it is, then each of its variants, drawn as training draws them."""
     drawn = [draw_variant(window.record.key, k, seed=seed, augmentation=augmentation) for k in range(count)]
-    twins = self_blended_twins([window])
+    twins = forged_twins([window])
     rows = []
     for k, variant in enumerate([Variant(), *drawn], start=-1):
         slots = read_slots(store, window, range(WINDOW), spec, variant)

@@ -20,6 +20,8 @@ from core.preprocess import PreprocessSpec
 
 METRICS = "metrics.json"
 SAMPLES = "samples.safetensors"
+DATA = "data.json"
+"""Which videos the run was trained, validated and tested on."""
 
 Role = Literal["student", "teacher"]
 Model = TypeVar("Model", bound=nn.Module)
@@ -40,6 +42,8 @@ class ModelDocument(BaseModel):
     data_fingerprint: str
     code_version: str
     weights_sha256: str
+    fused: bool = False
+    """Whether the trunk's branches and batch-norms are merged already, as training for int8 leaves them."""
     activation_ranges: dict[str, tuple[float, float]] | None = None
     """What quantisation-aware training fixed; None where there was none."""
 
@@ -115,7 +119,10 @@ def read_student(folder: Path) -> tuple[Student, ModelDocument]:
     """The student of a finished run, in `eval()` mode, and its document."""
     document = _document(folder, "student")
     assert isinstance(document.architecture, StudentConfig)
-    return _filled(Student(document.architecture), folder, document), document
+    student = Student(document.architecture)
+    if document.fused:
+        student.fuse()
+    return _filled(student, folder, document), document
 
 
 def read_teacher(folder: Path) -> tuple[Teacher, ModelDocument]:

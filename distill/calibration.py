@@ -5,27 +5,68 @@ Temperature scaling is Guo et al., "On Calibration of Modern Neural Networks", I
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from core.decision import Decision
-from core.metrics import ScoredWindow, equal_error_rate, video_probabilities
+from core.metrics import ScoredWindow, equal_error_rate, expected_calibration_error, video_probabilities
 
 TEMPERATURES = tuple(0.25 * 1.05**step for step in range(58))
 """0.25 to 4: beyond that a few validation videos say nothing about how sure to be."""
 
 
-def calibrated(windows: Sequence[ScoredWindow], decision: Decision) -> Decision:
-    """`decision` with the temperature of least log loss and the threshold of equal error over `windows`' videos.
+@dataclass(frozen=True, kw_only=True)
+class Threshold:
+    """Where probability becomes a verdict."""
+
+    false_alarm_rate: float | None = None
+    """Share of real validation videos that may be called fake; None: as many as there are fakes missed."""
+
+    def __post_init__(self) -> None:
+        if self.false_alarm_rate is not None and not 0 <= self.false_alarm_rate < 1:
+            raise ValueError(f"false_alarm_rate {self.false_alarm_rate}: allowed is 0 to below 1, or None")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Calibration:
+    """What was fitted, and what it was worth on the validation videos."""
+
+    decision: Decision
+    ece_before: float | None
+    """Expected calibration error at temperature 1; None where nothing could be fitted."""
+    ece_after: float | None
+
+
+def calibrated(windows: Sequence[ScoredWindow], decision: Decision, threshold: Threshold = Threshold()) -> Calibration:
+    """`decision` with the temperature of least log loss over `windows`' videos, and the threshold that is asked for.
 
     Where validation has one class only, nothing can be fitted and `decision` is returned as it is.
     """
     if len({window.is_fake for window in windows}) < 2:
-        return decision
+        return Calibration(decision=decision, ece_before=None, ece_after=None)
+    plain = decision.model_copy(update={"temperature": 1.0})
     tempered = min(
         (decision.model_copy(update={"temperature": temperature}) for temperature in TEMPERATURES),
         key=lambda candidate: _log_loss(windows, candidate),
     )
-    _, threshold = equal_error_rate(list(video_probabilities(windows, tempered).values()))
-    return tempered.model_copy(update={"threshold": threshold})
+    videos = list(video_probabilities(windows, tempered).values())
+    if threshold.false_alarm_rate is None:
+        _, chosen = equal_error_rate(videos)
+    else:
+        chosen = _at_false_alarm_rate(videos, threshold.false_alarm_rate)
+    return Calibration(
+        decision=tempered.model_copy(update={"threshold": chosen}),
+        ece_before=expected_calibration_error(list(video_probabilities(windows, plain).values())),
+        ece_after=expected_calibration_error(videos),
+    )
+
+
+def _at_false_alarm_rate(videos: Sequence[tuple[bool, float]], rate: float) -> float:
+    """The lowest threshold that calls at most that share of the real videos fake: half-way to the next score above."""
+    reals = sorted((score for is_fake, score in videos if not is_fake), reverse=True)
+    allowed = math.floor(rate * len(reals))
+    highest = reals[allowed] if allowed < len(reals) else 0.0
+    above = [score for _, score in videos if score > highest]
+    return (highest + min(above, default=1.0)) / 2
 
 
 def _log_loss(windows: Sequence[ScoredWindow], decision: Decision) -> float:

@@ -1,11 +1,12 @@
 """`python -m distill`: from a store or a corpus to a run that can be exported."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from core.command_line import progress, say
 from core.corpus import read_corpus
 from core.errors import InputError
+from core.models import STUDENT_SIZES, StudentConfig
 from core.prepare import prepare
 from core.store import ClipStore
 from distill.recipes import Recipe, recipe_named
@@ -18,8 +19,8 @@ class Distill:
     """Train the teacher, then the student that it teaches.
 
     Without --corpus or --store the recipe's own data are used; the demo recipe makes its corpus if it is not there.
-    A run that was interrupted goes on after its last finished stage; a finished one is left as it is; a folder of
-    another recipe or other data is refused.
+    A run that was interrupted, even by a kill, goes on from its last checkpoint to the same result; a finished one is
+    left as it is; a folder of another recipe or other data is refused.
     """
 
     recipe: str = "demo"
@@ -30,24 +31,49 @@ class Distill:
     """Prepared store; stores/NAME if not given."""
     run: Path | None = None
     """Folder of the run; runs/NAME if not given."""
+    student: str | None = None
+    """Size of the student: m0_6, m0_9 or m1_1; the recipe's own if not given."""
     device: str = "auto"
     """auto, cpu, cuda or mps."""
+    devices: int = 1
+    """How many of them train side by side."""
+    epochs: int | None = None
+    """Passes over the clips in every stage, instead of the recipe's steps."""
+    ablate: bool = False
+    """Then train students with each term left out and without a teacher, three seeds each, and write the table."""
 
     def execute(self) -> int:
-        """See `distill.train`."""
-        recipe = recipe_named(self.recipe)
-        if self.device not in DEVICES:
-            raise InputError(f"--device {self.device}: allowed are {', '.join(DEVICES)}")
+        """See `distill.train` and `distill.ablation`."""
+        recipe = self._recipe()
         store_folder = self._prepared(recipe)
         # Imported here: torch and Lightning take seconds, and wrong input should not wait for them.
+        from distill.ablation import ablate
+        from distill.fit import Machine
         from distill.train import train
 
         run = self.run or Path("runs") / self.recipe
+        machine = Machine(device=self.device, devices=self.devices)  # type: ignore[arg-type]
         with ClipStore.read(store_folder) as store:
-            train(recipe, store, run, device=self.device)  # type: ignore[arg-type]
+            train(recipe, store, run, machine=machine, epochs=self.epochs)
+            if self.ablate:
+                ablate(recipe, store, run, machine=machine, epochs=self.epochs)
         say((run / "metrics.json").read_text())
         say(f"run: {run}")
         return 0
+
+    def _recipe(self) -> Recipe:
+        recipe = recipe_named(self.recipe)
+        if self.device not in DEVICES:
+            raise InputError(f"--device {self.device}: allowed are {', '.join(DEVICES)}")
+        for name, value in (("--devices", self.devices), ("--epochs", self.epochs)):
+            if value is not None and value < 1:
+                raise InputError(f"{name} {value}: give 1 or more")
+        if self.student is None:
+            return recipe
+        config = dict[str, StudentConfig](STUDENT_SIZES.items()).get(self.student)
+        if config is None:
+            raise InputError(f"--student {self.student}: unknown; allowed are {', '.join(STUDENT_SIZES)}")
+        return replace(recipe, product=replace(recipe.product, student=config))
 
     def _prepared(self, recipe: Recipe) -> Path:
         name = recipe.product.name

@@ -1,72 +1,117 @@
-"""One stage of training through Lightning: the best weights are kept, a finished stage is never trained again."""
+"""One stage of training through Lightning: checkpoints on the way, the best weights at the end."""
 
 import copy
+import json
 import logging
+import shutil
+import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 import lightning as L
 import torch
+from lightning.pytorch.callbacks import EarlyStopping
 from lightning.pytorch.loggers import TensorBoardLogger
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset, IterableDataset
+from torch.utils.data import DataLoader, Dataset
 
-from core.command_line import progress, say
+from core.command_line import Report, progress, say
 from core.errors import InputError
-from core.runs import read_tensors, write_tensors
+from core.runs import read_tensors, write_json, write_tensors
+from distill.batches import Ahead, Legs, Steps
+from distill.checkpoints import SafetensorsCheckpointIO, newest_checkpoint, refuse_misfit
 from distill.stages import TrainingStage
 
 Device = Literal["auto", "cpu", "cuda", "mps"]
 
 
+@dataclass(frozen=True, kw_only=True)
+class Machine:
+    """What trains."""
+
+    device: Device = "auto"
+    devices: int = 1
+    """Of that kind; more than one train side by side, each on batches of its own."""
+
+
+THIS_MACHINE = Machine()
+
+
+@dataclass(frozen=True, kw_only=True)
+class StageRecord:
+    """What a finished stage says of itself: `NAME.json` beside its weights."""
+
+    name: str
+    steps: int
+    """That were trained, in this process and in those before it that were ended."""
+    seconds: float
+    training_share: float
+    """Of the training loop's time, spent in forward, backward and the optimiser's step."""
+    waiting_share: float
+    """Spent waiting for batches."""
+    epoch_steps: int
+    epoch_seconds: float
+    """At the stage's own pace, without validation."""
+    best_score: float
+    """AUC on validation; of the int8 stage the least cosine with the float embeddings."""
+    best_step: int
+    replaced: int
+    """Clips below minimum coverage that others stood in for."""
+
+
 def fit(
     name: str,
     stage: TrainingStage,
-    batches: IterableDataset[Any],
+    steps: Steps[Any],
     validation: list[Any],
     *,
     folder: Path,
-    device: Device,
-    seed: int,
-) -> None:
+    machine: Machine,
+    monitor: str = "val_auc",
+) -> StageRecord:
     """Train `stage.trained()` in place and leave its best weights in `folder`/`name`.safetensors.
 
-    Where that file stands already it is read instead: an interrupted run goes on with the next stage.
+    Where that file stands already it is read instead; where the stage was interrupted it goes on from its last
+    checkpoint, to the same weights as if it never had been. InputError names a file that does not fit.
     """
-    file = folder / f"{name}.safetensors"
-    module = stage.trained()
-    if file.is_file():
-        _load(module, read_tensors(file), file)
+    file, document, module = folder / f"{name}.safetensors", folder / f"{name}.json", stage.trained()
+    if document.is_file():
+        tensors = read_tensors(file)
+        refuse_misfit(module, tensors, file)
+        module.load_state_dict(tensors)
         say(f"{name}: reusing {file}")
-        return
-    torch.manual_seed(seed)
-    best = _KeepBest()
-    with progress(name) as report, warnings.catch_warnings():
-        _quiet()
-        trainer = L.Trainer(
-            max_steps=stage.stage.steps,
-            accelerator=device,
-            devices=1,
-            precision="bf16-mixed" if has_bfloat16(device) else "32-true",
-            gradient_clip_val=1.0,
-            val_check_interval=min(stage.stage.validate_every, stage.stage.steps),
-            check_val_every_n_epoch=None,
-            num_sanity_val_steps=0,
-            callbacks=[best, _Report(report, stage.stage.steps)],
-            logger=TensorBoardLogger(folder.parent / "logs", name=name, version=""),
-            log_every_n_steps=10,
-            enable_checkpointing=False,
-            enable_model_summary=False,
-            enable_progress_bar=False,
-        )
-        trainer.fit(stage, DataLoader(batches, batch_size=None), DataLoader(_Listed(validation), batch_size=None))
+        return _read_record(document)
+    checkpoints = folder / name
+    resumed = newest_checkpoint(checkpoints)
+    if resumed is not None:
+        say(f"{name}: going on after step {resumed.name}")
+    keeper, clock = _KeepBest(monitor), _Clock()
+    with progress(name) as report, _quiet():
+        trainer = _trainer(name, stage, folder, machine, [keeper, clock, _Said(report, stage), _Save(checkpoints)])
+        batches = Ahead(steps, last=stage.stage.steps, rank=trainer.global_rank, ranks=max(1, trainer.world_size))
+        loader = DataLoader(batches, batch_size=None, sampler=Legs(stage.stage.steps, stage.stage.legs))
+        try:
+            trainer.fit(stage, loader, DataLoader(_Listed(validation), batch_size=None), ckpt_path=_text(resumed))
+        finally:
+            batches.close()
     stage.cpu()
-    assert best.state is not None, "the last step validates"
-    module.load_state_dict(best.state)
-    write_tensors(file, best.state)
-    say(f"{name}: best validation AUC {best.score:.3f}, loss {best.loss:.3f}, at step {best.step}")
+    assert keeper.state is not None, "every leg validates"
+    module.load_state_dict(keeper.state)
+    record = clock.record(name, stage, steps, keeper)
+    if trainer.is_global_zero:
+        write_tensors(file, keeper.state)
+        write_json(document, asdict(record))
+        shutil.rmtree(checkpoints, ignore_errors=True)
+    trainer.strategy.barrier(name)
+    say(
+        f"{name}: best {monitor} {keeper.score:.3f} at step {keeper.step} of {record.steps}; "
+        f"{record.training_share:.0%} of the loop's time trained, {record.waiting_share:.0%} waited for data"
+    )
+    return record
 
 
 def has_bfloat16(device: Device) -> bool:
@@ -75,6 +120,31 @@ def has_bfloat16(device: Device) -> bool:
         return bool(torch.cuda.is_bf16_supported())
     capabilities = torch.cpu.get_capabilities()
     return device != "mps" and bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
+
+
+def _trainer(name: str, stage: TrainingStage, folder: Path, machine: Machine, callbacks: list[L.Callback]) -> L.Trainer:
+    told = stage.stage
+    if told.patience is not None:
+        callbacks = [*callbacks, EarlyStopping("val_auc", mode="max", patience=told.patience, verbose=False)]
+    return L.Trainer(
+        max_epochs=told.legs,
+        accelerator=machine.device,
+        devices=machine.devices,
+        strategy="auto" if machine.devices == 1 else "ddp",
+        # Rank and step decide what a process trains on.
+        use_distributed_sampler=False,
+        precision="bf16-mixed" if has_bfloat16(machine.device) else "32-true",
+        accumulate_grad_batches=told.accumulate,
+        gradient_clip_val=1.0,
+        num_sanity_val_steps=0,
+        callbacks=callbacks,
+        plugins=[SafetensorsCheckpointIO()],
+        logger=TensorBoardLogger(folder.parent / "logs", name=name, version=""),
+        log_every_n_steps=10,
+        enable_checkpointing=False,
+        enable_model_summary=False,
+        enable_progress_bar=False,
+    )
 
 
 class _Listed(Dataset[Any]):
@@ -91,47 +161,139 @@ class _Listed(Dataset[Any]):
 
 
 class _KeepBest(L.Callback):
-    """A copy of the trained module's weights from the best validation: highest AUC, and the latest of equals.
+    """A copy of the trained module's weights from the best validation: highest score, and the latest of equals.
 
     The latest, since a small validation side is soon told apart without error while training still gains.
     """
 
-    def __init__(self) -> None:
-        self.score = self.loss = -1.0
+    def __init__(self, monitor: str) -> None:
+        self.monitor = monitor
+        self.score = -1.0
         self.step = 0
         self.state: dict[str, Tensor] | None = None
 
     def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         assert isinstance(pl_module, TrainingStage)
-        metrics = trainer.callback_metrics
-        score = float(metrics["val_auc"])
+        score = float(trainer.callback_metrics[self.monitor])
         if score >= self.score:
-            self.score, self.loss, self.step = score, float(metrics["val_loss"]), trainer.global_step
+            self.score, self.step = score, trainer.fit_loop.epoch_loop.batch_progress.total.ready
             state = pl_module.trained().state_dict()
             self.state = {key: copy.deepcopy(value.detach().cpu()) for key, value in state.items()}
 
+    def state_dict(self) -> dict[str, Any]:
+        return {"score": self.score, "step": self.step, "state": self.state}
 
-class _Report(L.Callback):
-    """Progress in steps."""
-
-    def __init__(self, report: Callable[[int, int], None], steps: int) -> None:
-        self._report, self._steps = report, steps
-
-    def on_train_batch_end(self, trainer: L.Trainer, *_: object) -> None:
-        self._report(trainer.global_step, self._steps)
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self.score, self.step, self.state = (state_dict[name] for name in ("score", "step", "state"))
 
 
-def _load(module: torch.nn.Module, tensors: dict[str, Tensor], file: Path) -> None:
+class _Clock(L.Callback):
+    """Where the loop's time goes: training, waiting for batches, and all the rest, over every process of the stage."""
+
+    def __init__(self) -> None:
+        self.training = self.waiting = self.seconds = 0.0
+        self.steps = 0
+        self._mark = time.perf_counter()
+        self._began = self._mark
+        self._idle = True
+
+    def on_train_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        self._mark = time.perf_counter()
+
+    def on_train_batch_start(
+        self, trainer: L.Trainer, pl_module: L.LightningModule, batch: Any, batch_idx: int
+    ) -> None:
+        now = time.perf_counter()
+        self.waiting += now - self._mark
+        self._mark = now
+
+    def on_train_batch_end(
+        self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        now = time.perf_counter()
+        self.training += now - self._mark
+        self._mark = now
+        self.steps += 1
+
+    def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        self._mark = time.perf_counter()
+
+    def state_dict(self) -> dict[str, Any]:
+        return {
+            "training": self.training,
+            "waiting": self.waiting,
+            "steps": self.steps,
+            "seconds": self.seconds + time.perf_counter() - self._began,
+        }
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self.training, self.waiting, self.steps, self.seconds = (
+            state_dict[name] for name in ("training", "waiting", "steps", "seconds")
+        )
+        self._began = time.perf_counter()
+
+    def record(self, name: str, stage: TrainingStage, steps: Steps[Any], keeper: _KeepBest) -> StageRecord:
+        loop = max(1e-9, self.training + self.waiting)
+        return StageRecord(
+            name=name,
+            steps=self.steps,
+            seconds=self.seconds + time.perf_counter() - self._began,
+            training_share=self.training / loop,
+            waiting_share=self.waiting / loop,
+            epoch_steps=steps.epoch_steps,
+            epoch_seconds=loop / max(1, self.steps) * steps.epoch_steps,
+            best_score=keeper.score,
+            best_step=keeper.step,
+            replaced=steps.replaced,
+        )
+
+
+class _Said(L.Callback):
+    """Progress in steps, with the loss and the last validation's score."""
+
+    def __init__(self, report: Report, stage: TrainingStage) -> None:
+        self._report, self._steps = report, stage.stage.steps
+
+    def on_train_batch_end(
+        self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        told = trainer.progress_bar_metrics
+        note = " ".join(f"{name} {value:.3f}" for name, value in told.items() if isinstance(value, float))
+        self._report(trainer.fit_loop.epoch_loop.batch_progress.total.ready, self._steps, note)
+
+
+class _Save(L.Callback):
+    """A checkpoint after every leg; the one before it goes when the new one is whole."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        before = newest_checkpoint(self._folder)
+        trainer.save_checkpoint(self._folder / str(trainer.fit_loop.epoch_loop.batch_progress.total.ready))
+        if before is not None and trainer.is_global_zero:
+            trainer.strategy.checkpoint_io.remove_checkpoint(before)
+
+
+def _read_record(file: Path) -> StageRecord:
     try:
-        module.load_state_dict(tensors)
-    except RuntimeError as error:
-        raise InputError(f"{file}: weights of another architecture; give another --run") from error
+        return StageRecord(**json.loads(file.read_bytes()))
+    except (ValueError, TypeError) as error:
+        raise InputError(f"{file}: damaged; remove it and its stage is trained again") from error
 
 
-def _quiet() -> None:
+def _text(path: Path | None) -> str | None:
+    return None if path is None else str(path)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
     """Silence what Lightning says about its surroundings, none of which is news to a reader of our logs."""
     for name in ("lightning.pytorch", "lightning.fabric"):
         logging.getLogger(name).setLevel(logging.WARNING)
-    warnings.filterwarnings("ignore", message=".*does not have many workers.*")
-    warnings.filterwarnings("ignore", message=".*available but not used.*")
-    warnings.filterwarnings("ignore", message=".*LeafSpec.*")
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*does not have many workers.*")
+        warnings.filterwarnings("ignore", message=".*available but not used.*")
+        warnings.filterwarnings("ignore", message=".*LeafSpec.*")
+        warnings.filterwarnings("ignore", message=".*log_every_n_steps.*")
+        yield

@@ -1,16 +1,21 @@
 """What is trained, on what, and for how long: one Python value a recipe."""
 
+import math
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Literal
 
-from core.forgery import DEMO, FOOTAGE, ForgerySettings
+from core.forgery import DEMO, FOOTAGE, STRONG
 from core.models import TeacherConfig
 from core.prepare import PrepareSettings
+from core.pretrained import TrunkWeights
 from core.products import Product, product_named
 from core.transforms import FULL, LIGHT, Augmentation
+from distill.calibration import Threshold
+from distill.data import TwinSettings
 
-Weights = Literal["scratch", "hub"]
+TrunkTraining = Literal["trained", "frozen"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,22 +23,73 @@ class Stage:
     """One stretch of training: AdamW (Loshchilov and Hutter, 2019), warm-up, cosine to zero."""
 
     steps: int
+    """Batches."""
     windows: int
-    """Windows a batch, half of them fake."""
+    """Clips a batch, half of them fake."""
     learning_rate: float
     weight_decay: float = 0.05
     validate_every: int = 100
-    """Steps between two looks at the validation windows; the best weights are kept."""
+    """Steps between two looks at the validation windows and two checkpoints; the best weights are kept."""
+    accumulate: int = 1
+    """Batches whose gradients make one step of the optimiser."""
+    patience: int | None = None
+    """Validations without a better one after which the stage ends early; None: never."""
+
+    @property
+    def legs(self) -> int:
+        """How often it is validated."""
+        return max(1, round(self.steps / self.validate_every))
+
+    @property
+    def updates(self) -> int:
+        """Steps of the optimiser: each leg ends with one, however few batches it has left."""
+        edges = [round(self.steps * leg / self.legs) for leg in range(self.legs + 1)]
+        return sum(math.ceil((end - start) / self.accumulate) for start, end in pairwise(edges))
 
 
 @dataclass(frozen=True, kw_only=True)
 class LossWeights:
-    """What each term of the distillation counts."""
+    """What each term counts; a term of 0 is not computed."""
 
     label: float = 1.0
     soft: float = 1.0
+    """The teacher's softened logits."""
     embedding: float = 1.0
+    """Both of the teacher's embeddings, one by one."""
+    relation: float = 1.0
+    """Distances and angles between them."""
     depth: float = 1.0
+    ranking: float = 0.5
+    """A forged twin above its own original."""
+    area: float = 1.0
+    """Where a frame is forged."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Primer:
+    """Plain pictures and strong forgeries, that a trunk which knows nothing begins with.
+
+    A trunk from scratch finds nothing to learn in subtle forgeries behind a varied camera for hundreds of steps; one
+    that has seen strong ones finds the subtle ones at once.
+    """
+
+    augmentation: Augmentation
+    twins: TwinSettings
+    steps: int
+    """Steps that it lasts: alone for the first half, then less and less."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FrameSampling:
+    """What the stages on single frames see."""
+
+    slots: int = 2
+    """Frames of a clip, drawn for each of its variants."""
+    variants: int = 32
+    """K of these stages: random variants of a clip, which shows them in turn."""
+    twin_share: float = 0.75
+    """Of the fakes in a batch: twins of the very clips beside them, where the recipe makes any."""
+    primer: Primer | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,11 +97,16 @@ class TeacherRecipe:
     """The reference model and its training."""
 
     model: TeacherConfig = TeacherConfig()
-    weights: Weights = "scratch"
+    weights: TrunkWeights = "scratch"
+    trunk: TrunkTraining = "trained"
+    """frozen: as its `weights` say, with embeddings that are computed once and never change."""
     frames: Stage
-    """Both trunks, on single frames."""
+    """Both trunks, on single frames; skipped where they are frozen."""
     fusion: Stage
     """The fusion, on the trunks' embeddings."""
+    together: Stage | None = None
+    """Trunks and fusion end to end on whole windows; not with frozen trunks."""
+    losses: LossWeights = LossWeights()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,9 +115,15 @@ class StudentRecipe:
 
     start_from_teacher: bool = True
     """Begin with the teacher's RGB trunk, where it is the same architecture, instead of its own `weights`."""
-    weights: Weights = "scratch"
+    weights: TrunkWeights = "scratch"
+    taught: bool = True
+    """False: by labels, depth and forged areas alone, to see what the teacher is worth."""
     frames: Stage
     fusion: Stage
+    together: Stage | None = None
+    """Trunk and fusion end to end on whole windows."""
+    quantised: Stage | None = None
+    """The trunk and the depth head with int8 arithmetic, held to their float embeddings."""
     losses: LossWeights = LossWeights()
     temperature: float = 2.0
     """Softens both logits of the soft-target term (Hinton et al., 2015)."""
@@ -77,15 +144,12 @@ class Recipe:
     compressions: tuple[str, ...] = ()
     """Of FaceForensics++'s raw, c23 and c40, those to use; all that are there if empty."""
     variants: int = 8
-    """K: random variants of a clip; epoch e takes k = e mod K."""
+    """K of the stages on whole windows: epoch e of a clip takes k = e mod K."""
     augmentation: Augmentation = FULL
     """What a variant may draw."""
-    twins: bool = True
-    """Train on a self-blended copy of every real clip as well, drawn anew in every variant."""
-    twin_forgery: ForgerySettings = FOOTAGE
-    """What such a copy may draw."""
-    slots: int = 2
-    """Frames taken of each window in a batch of single frames."""
+    twins: TwinSettings = TwinSettings()
+    sampling: FrameSampling = FrameSampling()
+    threshold: Threshold = Threshold()
     teacher: TeacherRecipe
     student: StudentRecipe
 
@@ -95,9 +159,10 @@ def _demo() -> Recipe:
         product=product_named("demo"),
         corpus=Path("data/demo"),
         prepare=PrepareSettings(crop_margin=1.8),
-        variants=6,
+        variants=4,
         augmentation=LIGHT,
-        twin_forgery=DEMO,
+        twins=TwinSettings(forgeries=(DEMO,)),
+        sampling=FrameSampling(slots=2, variants=8, twin_share=0.5),
         teacher=TeacherRecipe(
             frames=Stage(steps=200, windows=16, learning_rate=1.5e-3, validate_every=50),
             fusion=Stage(steps=120, windows=32, learning_rate=3e-4, validate_every=40),
@@ -105,6 +170,7 @@ def _demo() -> Recipe:
         student=StudentRecipe(
             frames=Stage(steps=100, windows=16, learning_rate=5e-4, validate_every=50),
             fusion=Stage(steps=250, windows=32, learning_rate=1e-3, validate_every=50),
+            quantised=Stage(steps=60, windows=16, learning_rate=1e-4, validate_every=30),
         ),
     )
 
@@ -114,13 +180,21 @@ def _clips() -> Recipe:
         product=product_named("clips"),
         prepare=PrepareSettings(forgeries=("self_blend", "swap"), depth="none"),
         corpus=Path("../shared/clips"),
+        variants=2,
+        twins=TwinSettings(forgeries=(FOOTAGE, STRONG), swap_share=0.2),
+        sampling=FrameSampling(
+            slots=1,
+            variants=48,
+            primer=Primer(augmentation=LIGHT, twins=TwinSettings(forgeries=(STRONG,)), steps=350),
+        ),
         teacher=TeacherRecipe(
-            frames=Stage(steps=2400, windows=16, learning_rate=1e-3, validate_every=200),
-            fusion=Stage(steps=600, windows=32, learning_rate=3e-4),
+            frames=Stage(steps=1000, windows=32, learning_rate=2e-3, validate_every=200),
+            fusion=Stage(steps=200, windows=32, learning_rate=3e-4, validate_every=50),
         ),
         student=StudentRecipe(
-            frames=Stage(steps=1200, windows=16, learning_rate=5e-4, validate_every=200),
-            fusion=Stage(steps=600, windows=32, learning_rate=1e-3),
+            frames=Stage(steps=300, windows=32, learning_rate=5e-4, validate_every=100),
+            fusion=Stage(steps=300, windows=32, learning_rate=1e-3, validate_every=50),
+            quantised=Stage(steps=60, windows=32, learning_rate=1e-4, validate_every=30),
         ),
     )
 
@@ -130,12 +204,14 @@ def _faceforensics() -> Recipe:
         product=product_named("faceforensics"),
         teacher=TeacherRecipe(
             weights="hub",
-            frames=Stage(steps=20_000, windows=16, learning_rate=5e-4, validate_every=1000),
-            fusion=Stage(steps=10_000, windows=64, learning_rate=3e-4, validate_every=500),
+            frames=Stage(steps=20_000, windows=16, learning_rate=5e-4, validate_every=1000, patience=8),
+            fusion=Stage(steps=10_000, windows=64, learning_rate=3e-4, validate_every=500, patience=8),
         ),
         student=StudentRecipe(
-            frames=Stage(steps=20_000, windows=16, learning_rate=5e-4, validate_every=1000),
-            fusion=Stage(steps=10_000, windows=64, learning_rate=1e-3, validate_every=500),
+            frames=Stage(steps=20_000, windows=16, learning_rate=5e-4, validate_every=1000, patience=8),
+            fusion=Stage(steps=10_000, windows=64, learning_rate=1e-3, validate_every=500, patience=8),
+            together=Stage(steps=2_000, windows=4, accumulate=8, learning_rate=5e-5, validate_every=500),
+            quantised=Stage(steps=1_000, windows=16, learning_rate=5e-5, validate_every=250),
         ),
     )
 

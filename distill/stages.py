@@ -1,90 +1,40 @@
 """The Lightning modules: what one step of each stage of training computes."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import lightning as L
-import numpy as np
 import torch
+import torch.nn.functional as F
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import LRScheduler, OneCycleLR
-from torch.utils.data import IterableDataset
 
-from core.decision import WINDOW
 from core.metrics import auc
 from core.models import Student, Teacher
+from core.models.backbone import global_mean
 from core.models.fusion import TemporalFusion
-from distill.data import Batch, ClipData, balanced
-from distill.losses import depth_loss, depth_target, embedding_loss, label_loss, soft_target_loss
+from distill.batches import TaughtFrames, TaughtWindows
+from distill.data import Batch
+from distill.losses import (
+    depth_loss,
+    depth_target,
+    embedding_loss,
+    forged_area_loss,
+    label_loss,
+    ranking_loss,
+    relation_loss,
+    soft_target_loss,
+)
 from distill.recipes import LossWeights, Stage
-
-
-@dataclass(frozen=True, kw_only=True)
-class Embeddings:
-    """Both streams of every window of one side of the split, for each variant k."""
-
-    rgb: Tensor
-    """float32 [K, N, 20, D]."""
-    depth: Tensor
-    """float32 [K, N, 20, D]."""
-    face_valid: Tensor
-    """float32 [N, 20]."""
-    depth_valid: Tensor
-    """float32 [N, 20]."""
-    is_fake: Tensor
-    """int64 [N]."""
-
-    def at(self, k: int, windows: Tensor, *, device: torch.device) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
-        """(rgb, depth, face_valid, depth_valid, is_fake) of `windows` [M], on `device`."""
-        rows = windows.cpu()
-        parts = (
-            self.rgb[k, rows],
-            self.depth[k, rows],
-            self.face_valid[rows],
-            self.depth_valid[rows],
-            self.is_fake[rows],
-        )
-        rgb, depth, face_valid, depth_valid, is_fake = (part.to(device) for part in parts)
-        return rgb, depth, face_valid, depth_valid, is_fake
-
-
-@dataclass(frozen=True, kw_only=True)
-class Targets:
-    """What the teacher says of every window of the training side, for each variant k."""
-
-    embeddings: Embeddings
-    frame_logits: Tensor
-    """float32 [K, N, 20, 2]: each frame judged alone."""
-    window_logits: Tensor
-    """float32 [K, N, 2]."""
-
-    def at(self, k: int, windows: Tensor, slots: Tensor, *, device: torch.device) -> "FrameTargets":
-        """Targets of M = N x F frames: `windows` is [N, 1], `slots` [N, F]."""
-        rows = (k, windows.cpu(), slots.cpu())
-        return FrameTargets(
-            rgb=self.embeddings.rgb[rows].flatten(0, 1).to(device),
-            depth=self.embeddings.depth[rows].flatten(0, 1).to(device),
-            frame_logits=self.frame_logits[rows].flatten(0, 1).to(device),
-        )
-
-
-@dataclass(frozen=True, kw_only=True)
-class FrameTargets:
-    """What the teacher says of M single frames: [M, D], [M, D], [M, 2]."""
-
-    rgb: Tensor
-    depth: Tensor
-    frame_logits: Tensor
+from distill.streams import pixels
 
 
 class TrainingStage(L.LightningModule):
     """Optimiser, schedule and validation score that the stages share."""
 
-    def __init__(self, stage: Stage) -> None:
+    def __init__(self, stage: Stage, *, seed: int) -> None:
         super().__init__()
-        self.stage = stage
+        self.stage, self.seed = stage, seed
         self._scores: list[tuple[Tensor, Tensor]] = []
 
     def trained(self) -> nn.Module:
@@ -100,9 +50,13 @@ class TrainingStage(L.LightningModule):
         ]
         optimizer = torch.optim.AdamW(groups, lr=self.stage.learning_rate)
         schedule: LRScheduler = OneCycleLR(
-            optimizer, self.stage.learning_rate, total_steps=self.stage.steps, pct_start=0.1
+            optimizer, self.stage.learning_rate, total_steps=self.stage.updates, pct_start=0.1
         )
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+    def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
+        """Dropout and whatever else is drawn depends on the step alone, so that a resumed run draws the same."""
+        torch.manual_seed(self.seed * 1_000_003 + self.trainer.fit_loop.epoch_loop.total_batch_idx)
 
     def record(self, logits: Tensor, is_fake: Tensor) -> None:
         """Keep validation logits [N, 2] until the end of the pass."""
@@ -115,153 +69,213 @@ class TrainingStage(L.LightningModule):
         margin = logits[:, 1] - logits[:, 0]
         score = auc(list(zip(is_fake.bool().tolist(), margin.sigmoid().tolist(), strict=True)))
         self.log("val_auc", 0.5 if score is None else score, prog_bar=True)
-        self.log("val_loss", nn.functional.cross_entropy(logits, is_fake), prog_bar=True)
+        self.log("val_loss", F.cross_entropy(logits, is_fake), prog_bar=True)
+
+    def weighted(self, terms: dict[str, Tensor], weights: LossWeights) -> Tensor:
+        """The sum of all terms by their weights; each is logged. A term whose weight is 0 need not be there."""
+        loss = torch.stack([getattr(weights, name) * term for name, term in terms.items()]).sum()
+        self.log_dict({f"loss_{name}": term for name, term in terms.items()})
+        self.log("loss", loss, prog_bar=True)
+        return loss
+
+
+class FrameHeads(nn.Module):
+    """What trains a trunk on single frames and is thrown away after that: real or fake, and where it was forged.
+
+    The map of the forged area (after Li et al., "Face X-ray", CVPR 2020) tells the trunk at every place of a frame what
+    one label tells it once, and so brings it to the seams of a forgery in a fraction of the steps.
+    """
+
+    def __init__(self, channels: tuple[int, ...]) -> None:
+        super().__init__()
+        self.label = nn.Linear(channels[-1], 2)
+        self.fine = nn.Conv2d(channels[1], 1, 1)
+        self.coarse = nn.Conv2d(channels[2], 1, 1)
+
+    def area(self, features: tuple[Tensor, ...]) -> Tensor:
+        """Logits [N, 1, S/8, S/8] of the share of each place that is forged."""
+        coarse = F.interpolate(self.coarse(features[2]), scale_factor=2.0, mode="bilinear", align_corners=False)
+        fine: Tensor = self.fine(features[1])
+        return fine + coarse
+
+
+def frame_terms(
+    heads: FrameHeads, embeddings: Tensor, features: tuple[Tensor, ...], batch: Batch, weights: LossWeights
+) -> tuple[dict[str, Tensor], Tensor]:
+    """The terms that need no teacher, and the logits [M, 2] of the batch's M = N x F frames."""
+    count, slots = batch.slots.shape
+    logits = heads.label(embeddings)
+    terms = {"label": label_loss(logits, batch.is_fake.repeat_interleave(slots))}
+    if weights.ranking:
+        scores = (logits[:, 1] - logits[:, 0]).view(count, slots)
+        terms["ranking"] = ranking_loss(scores[batch.pairs[:, 1]].flatten(), scores[batch.pairs[:, 0]].flatten())
+    if weights.area:
+        known = (batch.face_valid * batch.masked.unsqueeze(1)).flatten()
+        terms["area"] = forged_area_loss(heads.area(features), batch.masks.flatten(0, 1), known)
+    return terms, logits
 
 
 class TeacherFrames(TrainingStage):
-    """Both trunks on single frames, each with a linear head of its own that is thrown away afterwards."""
+    """Both trunks on single frames."""
 
-    def __init__(self, teacher: Teacher, stage: Stage) -> None:
-        super().__init__(stage)
-        self.teacher = teacher
-        self.rgb_head = nn.Linear(teacher.embed_dim, 2)
+    def __init__(self, teacher: Teacher, stage: Stage, *, losses: LossWeights, seed: int) -> None:
+        super().__init__(stage, seed=seed)
+        self.teacher, self.losses = teacher, losses
+        self.heads = FrameHeads(teacher.rgb_trunk.channels)
         self.depth_head = nn.Linear(teacher.embed_dim, 2)
 
     def trained(self) -> nn.Module:
         """See `TrainingStage`."""
         return self.teacher
 
-    def training_step(self, batch: Batch) -> Tensor:
-        """Cross-entropy of both heads."""
-        rgb = self.teacher.encode_rgb(pixels(batch.frames.flatten(0, 1)))
-        loss = label_loss(self.rgb_head(rgb), batch.is_fake.repeat_interleave(batch.frames.shape[1]))
-        valid = batch.depth_valid[:, 0] > 0
-        # One slot of each window at every other step: depth holds the smaller part of the evidence.
+    def training_step(self, batch: TaughtFrames) -> Tensor:
+        """What tells frames apart by RGB, and by depth where it is known."""
+        clips = batch.clips
+        features = self.teacher.rgb_trunk(pixels(clips.frames.flatten(0, 1)))
+        terms, _ = frame_terms(self.heads, global_mean(features[-1]), features, clips, self.losses)
+        valid = clips.depth_valid[:, 0] > 0
+        # One slot of each clip at every other step: depth holds the smaller part of the evidence.
         if self.global_step % 2 == 0 and valid.sum() > 1:
-            depth_logits = self.depth_head(self.teacher.encode_depth(pixels(batch.depth[:, 0][valid])))
-            loss = loss + 0.3 * label_loss(depth_logits, batch.is_fake[valid])
-        self.log("loss", loss, prog_bar=True)
-        return loss
+            logits = self.depth_head(self.teacher.encode_depth(pixels(clips.depth[:, 0][valid])))
+            terms["label"] = terms["label"] + 0.3 * label_loss(logits, clips.is_fake[valid])
+        return self.weighted(terms, self.losses)
 
-    def validation_step(self, batch: Batch) -> None:
+    def validation_step(self, batch: TaughtFrames) -> None:
         """Logits of the RGB head."""
-        self.record(*_judged(self.rgb_head, self.teacher.encode_rgb, batch))
+        self.record(*_judged(self.heads.label, self.teacher.encode_rgb, batch.clips))
 
 
 class StudentFrames(TrainingStage):
-    """The student's trunk and depth head on single frames, taught by the teacher's embeddings and the depth maps."""
+    """The student's trunk and depth head on single frames, taught by the teacher's answers and the depth maps."""
 
     def __init__(
-        self, student: Student, stage: Stage, *, targets: Targets, losses: LossWeights, temperature: float
+        self,
+        student: Student,
+        stage: Stage,
+        *,
+        losses: LossWeights,
+        temperature: float,
+        teacher_dim: int,
+        depth_trained: bool,
+        seed: int,
     ) -> None:
-        super().__init__(stage)
-        self.student = student
-        self.head = nn.Linear(student.embed_dim, 2)
-        self.targets, self.losses, self.temperature = targets, losses, temperature
+        super().__init__(stage, seed=seed)
+        self.student, self.losses, self.temperature, self.depth_trained = student, losses, temperature, depth_trained
+        self.heads = FrameHeads(student.trunk.channels)
+        same = student.embed_dim == teacher_dim
+        # Where widths differ, embeddings are compared in the teacher's.
+        self.rgb_like_teacher = nn.Identity() if same else nn.Linear(student.embed_dim, teacher_dim)
+        self.depth_like_teacher = nn.Identity() if same else nn.Linear(student.embed_dim, teacher_dim)
 
     def trained(self) -> nn.Module:
         """See `TrainingStage`."""
         return self.student
 
-    def training_step(self, batch: Batch) -> Tensor:
-        """The four terms, each logged."""
-        count, slots = batch.slots.shape
-        rgb, depth_embedding, depth = self.student.encode(pixels(batch.frames.flatten(0, 1)))
-        logits = self.head(rgb)
-        told = self.targets.at(batch.k, batch.windows.unsqueeze(1), batch.slots, device=self.device)
-        face_valid, depth_valid = batch.face_valid.flatten(), batch.depth_valid.flatten()
-        size = depth.shape[-1]
-        wanted_depth = depth_target(batch.depth.squeeze(2), size)
-        terms = {
-            "label": label_loss(logits, batch.is_fake.repeat_interleave(slots)),
-            "soft": soft_target_loss(logits, told.frame_logits, self.temperature),
-            "embedding": embedding_loss(rgb, told.rgb, face_valid)
-            + embedding_loss(depth_embedding, told.depth, depth_valid),
-            "depth": depth_loss(depth.view(count, slots, size, size), wanted_depth, batch.depth_valid.amin(dim=1)),
-        }
-        return _weighted(self, terms, self.losses)
+    def training_step(self, batch: TaughtFrames) -> Tensor:
+        """Every term whose weight is not 0, each logged."""
+        clips, weights = batch.clips, self.losses
+        features = self.student.trunk(pixels(clips.frames.flatten(0, 1)))
+        rgb = global_mean(features[-1])
+        terms, logits = frame_terms(self.heads, rgb, features, clips, weights)
+        # (student's, teacher's, valid) of each stream that there is something to learn of.
+        streams: list[tuple[Tensor, Tensor, Tensor]] = []
+        told = batch.targets
+        if told is not None:
+            streams.append((self.rgb_like_teacher(rgb), told.rgb.flatten(0, 1), clips.face_valid.flatten()))
+            if weights.soft:
+                terms["soft"] = soft_target_loss(logits, told.logits.flatten(0, 1), self.temperature)
+        if self.depth_trained:
+            depth, depth_embedding = self.student.depth_head(features)
+            if weights.depth:
+                count, slots = clips.slots.shape
+                size = depth.shape[-1]
+                wanted = depth_target(clips.depth.squeeze(2), size)
+                terms["depth"] = depth_loss(depth.view(count, slots, size, size), wanted, clips.depth_valid)
+            if told is not None:
+                like = self.depth_like_teacher(depth_embedding)
+                streams.append((like, told.depth.flatten(0, 1), clips.depth_valid.flatten()))
+        if streams and weights.embedding:
+            terms["embedding"] = torch.stack([embedding_loss(*stream) for stream in streams]).sum()
+        if streams and weights.relation:
+            terms["relation"] = torch.stack([relation_loss(*stream) for stream in streams]).sum()
+        return self.weighted(terms, weights)
 
-    def validation_step(self, batch: Batch) -> None:
+    def validation_step(self, batch: TaughtFrames) -> None:
         """Logits of the head."""
-        self.record(*_judged(self.head, lambda frames: self.student.encode(frames)[0], batch))
+        self.record(*_judged(self.heads.label, lambda frames: self.student.encode(frames)[0], batch.clips))
 
 
 class Fusion(TrainingStage):
-    """A fusion on cached embeddings; with `targets` it is a student's, taught by the teacher's logits."""
+    """A fusion on cached embeddings; with the teacher's logits it is a student's."""
 
     def __init__(
-        self,
-        fusion: TemporalFusion,
-        stage: Stage,
-        *,
-        train: Embeddings,
-        val: Embeddings,
-        targets: Targets | None = None,
-        losses: LossWeights | None = None,
-        temperature: float = 1.0,
+        self, fusion: TemporalFusion, stage: Stage, *, losses: LossWeights, temperature: float = 1.0, seed: int
     ) -> None:
-        super().__init__(stage)
-        self.fusion = fusion
-        self.data, self.val = train, val
-        self.targets, self.losses, self.temperature = targets, losses or LossWeights(), temperature
+        super().__init__(stage, seed=seed)
+        self.fusion, self.losses, self.temperature = fusion, losses, temperature
 
     def trained(self) -> nn.Module:
         """See `TrainingStage`."""
         return self.fusion
 
-    def training_step(self, batch: tuple[int, Tensor, Tensor]) -> Tensor:
+    def training_step(self, batch: TaughtWindows) -> Tensor:
         """Cross-entropy, and where there is a teacher its softened logits."""
-        k, chosen, kept = batch
-        rgb, depth, face_valid, depth_valid, is_fake = self.data.at(k, chosen, device=self.device)
-        # The depth stream is silent for half of the windows, so that the fusion leans on neither stream.
-        heard = (torch.rand(len(chosen), 1, device=self.device) < 0.5).float()
-        logits = self.fusion(rgb, depth, face_valid * kept, depth_valid * kept * heard)
-        terms = {"label": label_loss(logits, is_fake)}
-        if self.targets is not None:
-            told = self.targets.window_logits[k, chosen.cpu()].to(self.device)
-            terms["soft"] = soft_target_loss(logits, told, self.temperature)
-        return _weighted(self, terms, self.losses)
+        logits = self.fusion(batch.rgb, batch.depth, batch.face_valid * batch.kept, batch.depth_valid * batch.heard)
+        terms = {"label": label_loss(logits, batch.is_fake)}
+        if batch.logits is not None and self.losses.soft:
+            terms["soft"] = soft_target_loss(logits, batch.logits, self.temperature)
+        return self.weighted(terms, self.losses)
 
-    def validation_step(self, batch: Tensor) -> None:
-        """Logits of the windows at the places `batch`."""
-        rgb, depth, face_valid, depth_valid, is_fake = self.val.at(0, batch, device=self.device)
-        self.record(self.fusion(rgb, depth, face_valid, depth_valid), is_fake)
+    def validation_step(self, batch: TaughtWindows) -> None:
+        """Logits of whole windows."""
+        self.record(self.fusion(batch.rgb, batch.depth, batch.face_valid, batch.depth_valid), batch.is_fake)
 
 
-class FusionBatches(IterableDataset[tuple[int, Tensor, Tensor]]):
-    """Endless (k, windows [N], slots kept [N, 20]): some slots are dropped, as a short or patchy video drops them."""
+class Together(TrainingStage):
+    """A teacher or a student end to end on whole windows."""
 
-    def __init__(self, embeddings: Embeddings, *, windows: int, seed: int) -> None:
-        self._embeddings, self._windows, self._seed = embeddings, windows, seed
+    def __init__(
+        self,
+        model: Teacher | Student,
+        stage: Stage,
+        *,
+        losses: LossWeights,
+        temperature: float = 1.0,
+        depth_trained: bool,
+        seed: int,
+    ) -> None:
+        super().__init__(stage, seed=seed)
+        self.model, self.losses, self.temperature, self.depth_trained = model, losses, temperature, depth_trained
 
-    def __iter__(self) -> Iterator[tuple[int, Tensor, Tensor]]:
-        generator = np.random.default_rng(self._seed)
-        variants = len(self._embeddings.rgb)
-        for k, chosen in balanced(self._embeddings.is_fake, self._windows, variants, generator):
-            yield k, torch.tensor(chosen), torch.stack([_kept(generator) for _ in chosen])
+    def trained(self) -> nn.Module:
+        """See `TrainingStage`."""
+        return self.model
 
+    def training_step(self, batch: TaughtFrames) -> Tensor:
+        """Cross-entropy of windows, and where there is a teacher its softened logits."""
+        logits = self._logits(batch.clips)
+        terms = {"label": label_loss(logits, batch.clips.is_fake)}
+        if batch.window_logits is not None and self.losses.soft:
+            terms["soft"] = soft_target_loss(logits, batch.window_logits, self.temperature)
+        return self.weighted(terms, self.losses)
 
-def pixels(frames: Tensor) -> Tensor:
-    """uint8 [N, C, S, S] as the float32 that models take, in the memory layout that convolutions like."""
-    return frames.float().contiguous(memory_format=torch.channels_last)
+    def validation_step(self, batch: TaughtFrames) -> None:
+        """Logits of whole windows."""
+        self.record(self._logits(batch.clips), batch.clips.is_fake)
 
-
-def _kept(generator: np.random.Generator) -> Tensor:
-    kept = torch.ones(WINDOW)
-    if generator.random() < 0.25:
-        kept[: generator.integers(0, WINDOW)] = 0.0
-    if generator.random() < 0.25:
-        kept[torch.from_numpy(generator.random(WINDOW) < 0.3)] = 0.0
-    # The newest slot stays: a window of nothing has no label to learn.
-    kept[-1] = 1.0
-    return kept
-
-
-def _weighted(stage: TrainingStage, terms: dict[str, Tensor], weights: LossWeights) -> Tensor:
-    loss = torch.stack([getattr(weights, name) * term for name, term in terms.items()]).sum()
-    stage.log_dict({f"loss_{name}": term for name, term in terms.items()})
-    stage.log("loss", loss, prog_bar=True)
-    return loss
+    def _logits(self, clips: Batch) -> Tensor:
+        frames = pixels(clips.frames.flatten(0, 1))
+        shape = (*clips.slots.shape, -1)
+        if isinstance(self.model, Student):
+            rgb, depth, _ = self.model.encode(frames)
+            depth_valid = clips.face_valid * float(self.depth_trained)
+        else:
+            rgb = self.model.encode_rgb(frames)
+            depth_valid = clips.depth_valid
+            depth = rgb.new_zeros(rgb.shape)
+            if bool(depth_valid.any()):
+                depth = self.model.encode_depth(pixels(clips.depth.flatten(0, 1)))
+        return self.model.classify(rgb.view(shape), depth.view(shape), clips.face_valid, depth_valid)
 
 
 def _judged(head: nn.Module, encode: Any, batch: Batch) -> tuple[Tensor, Tensor]:
@@ -269,14 +283,3 @@ def _judged(head: nn.Module, encode: Any, batch: Batch) -> tuple[Tensor, Tensor]
     shown = batch.face_valid.flatten() > 0
     is_fake = batch.is_fake.repeat_interleave(batch.face_valid.shape[1])
     return head(encode(pixels(batch.frames.flatten(0, 1)[shown]))), is_fake[shown]
-
-
-def validation_batches(data: ClipData, slots: int) -> list[Batch]:
-    """Every window, with a few evenly spaced slots of those that show a face."""
-    batches = []
-    for first in range(0, len(data.windows), 16):
-        chosen = list(range(first, min(first + 16, len(data.windows))))
-        valid = [data.windows[window].valid_slots for window in chosen]
-        places = [[v[round(p)] for p in np.linspace(0, len(v) - 1, slots)] for v in valid]
-        batches.append(data.batch(chosen, 0, places))
-    return batches

@@ -1,22 +1,29 @@
-"""The run: teacher, targets, student, calibration, figures; each step written down before the next begins."""
+"""The run: teacher, student, calibration, figures; each step written down before the next begins."""
 
 import json
 import math
-from dataclasses import asdict
+import platform
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass, replace
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from core.clips import windows_of
 from core.command_line import say
 from core.corpus import SPLITS, Split
-from core.decision import Decision
 from core.embeddings import EmbeddingCache
 from core.errors import InputError
+from core.evaluation.intervals import paired_auc_gap
+from core.metrics import Metrics, ScoredWindow, video_probabilities
 from core.models import Student, Teacher
 from core.runs import (
+    DATA,
     METRICS,
     SAMPLES,
     ModelDocument,
@@ -28,111 +35,267 @@ from core.runs import (
     write_tensors,
 )
 from core.store import ClipStore, VideoRecord
-from distill.calibration import calibrated
-from distill.data import ClipData, FrameBatches
-from distill.evaluation import embed, metrics_of, score, targets_of
-from distill.fit import Device, fit
+from distill.calibration import Calibration, calibrated
+from distill.evaluation import metrics_of, score
+from distill.fit import THIS_MACHINE, Machine
 from distill.recipes import Recipe
-from distill.stages import (
-    Embeddings,
-    Fusion,
-    FusionBatches,
-    StudentFrames,
-    Targets,
-    TeacherFrames,
-    validation_batches,
-)
+from distill.rendering import Renderer, rendering_workers
+from distill.targets import TargetStore
+from distill.training import Sides, Training, sides_of
 
 RUN = "run.json"
-EMBEDDINGS = "embeddings"
-"""Folder of the embedding cache, in the store: runs on the same clips share it."""
+RECORD = "record.json"
+EMBEDDINGS, TARGETS = "embeddings", "targets"
+"""Folders in the store: runs on the same clips share what models said of them."""
 CALIBRATION_CROPS = 128
 VALIDATION_WINDOWS = 128
+LIBRARIES = ("torch", "timm", "lightning", "torchao", "numpy", "opencv-python-headless")
 
 
-def train(recipe: Recipe, store: ClipStore, folder: Path, *, device: Device = "auto") -> None:
+@dataclass(frozen=True, kw_only=True)
+class Judged:
+    """A model's windows on the held-out sides, and what was fitted on the first of them."""
+
+    scored: dict[Split, list[ScoredWindow]]
+    calibration: Calibration
+    metrics: dict[str, Metrics]
+
+
+def train(
+    recipe: Recipe,
+    store: ClipStore,
+    folder: Path,
+    *,
+    machine: Machine = THIS_MACHINE,
+    epochs: int | None = None,
+    workers: int | None = None,
+) -> None:
     """Fill `folder` with a run of `recipe` on `store`, or go on with one that was interrupted.
 
-    A finished run is left as it is. A folder of anything else (another recipe, other data, other files) is refused
-    with InputError: nothing is ever overwritten.
+    `epochs` stands for the steps of every stage; `workers` processes render clips ahead (None: as many as suit the
+    machine; 0: none). A finished run is left as it is. A folder of anything else (another recipe, other data, other
+    files) is refused with InputError: nothing is ever overwritten.
     """
-    about = {"recipe": recipe_document(recipe), "data_fingerprint": store.fingerprint}
+    about = {"recipe": recipe_document(recipe, epochs), "data_fingerprint": store.fingerprint}
     state = _state(folder, about)
     if state == "finished":
         say(f"{folder}: finished already, nothing to do; give another --run to train anew")
         return
-    _refuse_narrow(recipe, store)
     records = store.records()
-    sides = {split: _side(recipe, store, records, split) for split in SPLITS}
-    plain = _clip_data(recipe, store, records, "train", variants=0)
-    _refuse_empty(sides, store)
-    if state == "new":
-        folder.mkdir(parents=True, exist_ok=True)
-        write_json(folder / RUN, about)
-    depth_trained = any(sample.depth_valid for record in records for sample in record.samples)
-    with EmbeddingCache(store.folder / EMBEDDINGS) as cache:
-        trainer = _Run(recipe, sides, folder, cache, device)
-        teacher, embeddings = trainer.teacher()
-        student = trainer.student(teacher, targets_of(teacher, embeddings), depth_trained=depth_trained)
-        _finish(recipe, store, records, sides, plain, folder, cache, teacher, student, depth_trained=depth_trained)
+    with opened(recipe, store, records, folder, machine, epochs=epochs, workers=workers) as training:
+        if state == "new":
+            folder.mkdir(parents=True, exist_ok=True)
+            write_json(folder / RUN, {**about, **surroundings(recipe)})
+        _run(training, recipe, store, records, folder)
 
 
-class _Run:
-    """The four stages, each skipped where its weights stand already."""
+@dataclass(frozen=True, kw_only=True)
+class Opened:
+    """All that the stages of a run work on."""
 
-    def __init__(
-        self, recipe: Recipe, sides: dict[Split, ClipData], folder: Path, cache: EmbeddingCache, device: Device
-    ) -> None:
-        self._recipe, self._sides, self._cache, self._device = recipe, sides, cache, device
-        self._stages = folder / "stages"
-        self._stages.mkdir(exist_ok=True)
+    recipe: Recipe
+    sides: Sides
+    training: Training
+    depth_trained: bool
 
-    def teacher(self) -> tuple[Teacher, Embeddings]:
-        """The trained teacher, and what its trunks make of the training side."""
-        told = self._recipe.teacher
-        torch.manual_seed(self._recipe.seed)
-        teacher = Teacher(told.model, pretrained=told.weights == "hub")
-        self._fit("teacher_frames", TeacherFrames(teacher, told.frames), *self._frames(told.frames.windows))
-        train = embed("teacher embeddings", teacher, self._sides["train"], self._cache)
-        val = embed("teacher on validation", teacher, self._sides["val"], self._cache)
-        fusion = Fusion(teacher.fusion, told.fusion, train=train, val=val)
-        self._fit("teacher_fusion", fusion, *self._windows(train, val, told.fusion.windows))
-        return teacher, train
 
-    def student(self, teacher: Teacher, targets: Targets, *, depth_trained: bool) -> Student:
-        """The student that `teacher` taught."""
-        told = self._recipe.student
-        torch.manual_seed(self._recipe.seed + 1)
-        student = Student(self._recipe.product.student, pretrained=told.weights == "hub")
-        if told.start_from_teacher and student.config.trunk == teacher.config.trunk:
-            student.trunk.load_state_dict(teacher.rgb_trunk.state_dict())
-        frames = StudentFrames(student, told.frames, targets=targets, losses=told.losses, temperature=told.temperature)
-        self._fit("student_frames", frames, *self._frames(told.frames.windows))
-        train = embed("student embeddings", student, self._sides["train"], self._cache, depth_trained=depth_trained)
-        val = embed("student on validation", student, self._sides["val"], self._cache, depth_trained=depth_trained)
-        fusion = Fusion(
-            student.fusion,
-            told.fusion,
-            train=train,
-            val=val,
-            targets=targets,
-            losses=told.losses,
-            temperature=told.temperature,
+@contextmanager
+def opened(
+    recipe: Recipe,
+    store: ClipStore,
+    records: list[VideoRecord],
+    folder: Path,
+    machine: Machine,
+    *,
+    epochs: int | None = None,
+    workers: int | None = None,
+) -> Iterator[Opened]:
+    """The windows of `records`, and caches in the store's folder; InputError where they are too few or too narrow."""
+    _refuse_narrow(recipe, store)
+    windows: dict[Split, Any] = {
+        split: windows_of([record for record in records if record.split == split], min_coverage=0.0) for split in SPLITS
+    }
+    with ExitStack() as stack:
+        count = rendering_workers() if workers is None else workers
+        renderer = stack.enter_context(Renderer(store, workers=count))
+        sides = sides_of(recipe, renderer, windows)
+        _refuse_empty(sides, store)
+        cache = stack.enter_context(EmbeddingCache(store.folder / EMBEDDINGS))
+        targets = stack.enter_context(TargetStore(store.folder / TARGETS))
+        depth_trained = any(sample.depth_valid for record in records for sample in record.samples)
+        timed = recipe if epochs is None else _for_epochs(recipe, sides, epochs)
+        yield Opened(
+            recipe=timed,
+            sides=sides,
+            training=Training(timed, sides, folder, cache, targets, machine, depth_trained=depth_trained),
+            depth_trained=depth_trained,
         )
-        self._fit("student_fusion", fusion, *self._windows(train, val, told.fusion.windows))
-        return student
 
-    def _frames(self, windows: int) -> tuple[FrameBatches, list[Any]]:
-        recipe = self._recipe
-        batches = FrameBatches(self._sides["train"], windows=windows, slots=recipe.slots, seed=recipe.seed)
-        return batches, validation_batches(self._sides["val"], slots=4)
 
-    def _windows(self, train: Embeddings, val: Embeddings, windows: int) -> tuple[FusionBatches, list[Any]]:
-        batches = FusionBatches(train, windows=windows, seed=self._recipe.seed)
-        return batches, list(torch.split(torch.arange(len(val.is_fake)), 64))
+def _run(opened: Opened, recipe: Recipe, store: ClipStore, records: list[VideoRecord], folder: Path) -> None:
+    """Train, calibrate and judge both models, and write the run; metrics.json comes last and says that it is whole."""
+    training, told = opened.training, opened.recipe.student
+    teaching = training.teacher()
+    student = training.student(teaching, told, recipe.product.student, seed=recipe.seed)
+    ranges: dict[str, tuple[float, float]] | None = None
+    if told.quantised is not None:
+        student, ranges = training.quantised(student, told.quantised)
+    judged: dict[Role, Judged] = {}
+    models: dict[Role, Teacher | Student] = {"teacher": teaching.teacher, "student": student}
+    for role, model in models.items():
+        judged[role] = _judged(opened, role, model, records)
+        document = ModelDocument(
+            role=role,
+            architecture=model.config,
+            preprocess=recipe.product.preprocess,
+            decision=judged[role].calibration.decision,
+            depth_trained=opened.depth_trained,
+            recipe=recipe_document(recipe),
+            data_fingerprint=store.fingerprint,
+            code_version=code_version(),
+            weights_sha256=weights_sha256(model),
+            fused=isinstance(model, Student) and model.trunk.fused,
+            activation_ranges=ranges if role == "student" else None,
+        )
+        write_model(folder, model, document)
+    write_tensors(folder / SAMPLES, _samples(opened.sides))
+    write_json(folder / DATA, data_document(records))
+    write_json(folder / RECORD, _record(opened, recipe, store, judged, records))
+    write_json(folder / METRICS, {role: model.metrics for role, model in judged.items()})
 
-    def _fit(self, name: str, stage: Any, batches: Any, validation: list[Any]) -> None:
-        fit(name, stage, batches, validation, folder=self._stages, device=self._device, seed=self._recipe.seed)
+
+def _judged(opened: Opened, role: Role, model: Teacher | Student, records: list[VideoRecord]) -> Judged:
+    scored: dict[Split, list[ScoredWindow]] = {}
+    held_out: tuple[Split, ...] = ("val", "test")
+    for split in held_out:
+        data = opened.sides.held_out(split)
+        scored[split] = score(model, opened.training.streams(role, model, split), data) if data.judged else []
+    recipe = opened.recipe
+    calibration = calibrated(scored["val"], recipe.product.decision, recipe.threshold)
+    metrics = {
+        split: metrics_of(scored[split], [r for r in records if r.split == split], calibration.decision)
+        for split in held_out
+    }
+    return Judged(scored=scored, calibration=calibration, metrics=metrics)
+
+
+def _record(
+    opened: Opened, recipe: Recipe, store: ClipStore, judged: Mapping[Role, Judged], records: list[VideoRecord]
+) -> dict[str, Any]:
+    """What a reader needs to trust and to repeat the run."""
+    training = opened.training
+    stages = training.documents()
+    return {
+        "recipe": recipe.product.name,
+        "data_fingerprint": store.fingerprint,
+        **surroundings(recipe),
+        "stages": stages,
+        "seconds": sum(stage["seconds"] for stage in stages) + sum(float(e["seconds"]) for e in training.embedded),
+        "embedding": training.embedded,
+        "frozen_trunk": _frozen(opened, stages),
+        "replaced_clips": sum(stage["replaced"] for stage in stages),
+        "calibration": {
+            role: {
+                "temperature": model.calibration.decision.temperature,
+                "threshold": model.calibration.decision.threshold,
+                "ece_before": model.calibration.ece_before,
+                "ece_after": model.calibration.ece_after,
+            }
+            for role, model in judged.items()
+        },
+        "gap_to_teacher": _gap(judged, records),
+    }
+
+
+def _frozen(opened: Opened, stages: list[dict[str, Any]]) -> dict[str, float | None] | None:
+    """How much faster a frozen trunk's teacher trains on what is cached; None where the trunk learns.
+
+    An epoch without the cache encodes each of its clips, and then does what an epoch with it does. None too where
+    every clip was in the cache already, so that this run could not measure what encoding takes.
+    """
+    if opened.recipe.teacher.trunk != "frozen":
+        return None
+    cached = next(stage["epoch_seconds"] for stage in stages if stage["name"] == "teacher_fusion")
+    made = [entry for entry in opened.training.embedded if (entry["model"], entry["side"]) == ("teacher", "train")]
+    if not made:
+        return {"epoch_seconds_cached": cached, "epoch_seconds_recomputed": None, "ratio": None}
+    clip = float(made[0]["seconds"]) / float(made[0]["clips"])
+    recomputed = cached + clip * len(opened.sides.train.judged)
+    return {"epoch_seconds_cached": cached, "epoch_seconds_recomputed": recomputed, "ratio": recomputed / cached}
+
+
+def _gap(judged: Mapping[Role, Judged], records: list[VideoRecord]) -> dict[str, Any] | None:
+    """Teacher's video AUC on the test side minus the student's, by paired bootstrap over identities."""
+    identity = {record.key: record.identity for record in records}
+    teacher, student = (
+        video_probabilities(judged[role].scored["test"], judged[role].calibration.decision)
+        for role in ("teacher", "student")
+    )
+    gap = paired_auc_gap(
+        [(identity[key], is_fake, score, student[key][1]) for key, (is_fake, score) in teacher.items()]
+    )
+    return None if gap is None else asdict(gap)
+
+
+def surroundings(recipe: Recipe) -> dict[str, Any]:
+    """Seed, commit, versions and machine."""
+    return {
+        "seed": recipe.seed,
+        "code_version": code_version(),
+        "versions": {"python": platform.python_version(), **{name: _version(name) for name in LIBRARIES}},
+        "machine": {"system": platform.platform(terse=True), "threads": torch.get_num_threads()},
+    }
+
+
+def _version(name: str) -> str | None:
+    try:
+        return version(name)
+    except ModuleNotFoundError:
+        return None
+
+
+def data_document(records: list[VideoRecord]) -> dict[str, Any]:
+    """`data.json`: which videos the run has seen, so that none of them is ever tested on."""
+    videos = {
+        (record.path, record.identity, record.split, record.content_sha256): None
+        for record in sorted(records, key=lambda record: record.path)
+    }
+    names = ("path", "identity", "split", "content_sha256")
+    return {"videos": [dict(zip(names, video, strict=True)) for video in videos]}
+
+
+def _samples(sides: Sides) -> dict[str, Tensor]:
+    """Crops spread evenly over the training windows, and validation windows whole."""
+    train = sides.train_plain
+    places = [(window, slot) for window in train.judged for slot in train.windows[window].valid_slots]
+    chosen = np.unique(np.linspace(0, len(places) - 1, CALIBRATION_CROPS).round().astype(int))
+    crops = [train.sample(*places[place]).frames for place in chosen]
+    batches = list(sides.val.in_turn(sides.val.judged[:VALIDATION_WINDOWS], 0))
+    return {
+        "crops": torch.cat(crops),
+        "windows": torch.cat([batch.frames for batch in batches]),
+        "face_valid": torch.cat([batch.face_valid for batch in batches]),
+        "is_fake": torch.cat([batch.is_fake for batch in batches]),
+    }
+
+
+def _for_epochs(recipe: Recipe, sides: Sides, epochs: int) -> Recipe:
+    """`recipe` with every stage as long as `epochs` passes over the clips of the larger class."""
+
+    def timed(stage: Any, windows: int) -> Any:
+        if stage is None:
+            return None
+        steps = max(1, epochs * max(1, round(2 * windows / stage.windows)))
+        return replace(stage, steps=steps, validate_every=min(stage.validate_every, steps))
+
+    fake = int(sides.train.is_fake.sum())
+    windows = max(fake, len(sides.train.windows) - fake)
+    names = ("frames", "fusion", "together", "quantised")
+    teacher, student = (
+        replace(part, **{name: timed(getattr(part, name), windows) for name in names if hasattr(part, name)})
+        for part in (recipe.teacher, recipe.student)
+    )
+    return replace(recipe, teacher=teacher, student=student)
 
 
 def _state(folder: Path, about: dict[str, Any]) -> Literal["new", "unfinished", "finished"]:
@@ -150,102 +313,6 @@ def _state(folder: Path, about: dict[str, Any]) -> Literal["new", "unfinished", 
     return "finished" if (folder / METRICS).is_file() else "unfinished"
 
 
-def _finish(
-    recipe: Recipe,
-    store: ClipStore,
-    records: list[VideoRecord],
-    sides: dict[Split, ClipData],
-    plain: ClipData,
-    folder: Path,
-    cache: EmbeddingCache,
-    teacher: Teacher,
-    student: Student,
-    *,
-    depth_trained: bool,
-) -> None:
-    """Calibrate and judge both models, and write the run; metrics.json comes last and says that it is whole."""
-    metrics: dict[str, dict[str, object]] = {}
-    models: dict[Role, Teacher | Student] = {"teacher": teacher, "student": student}
-    for role, model in models.items():
-        scored = {
-            split: score(
-                model,
-                embed(f"{role} on {split}", model, sides[split], cache, depth_trained=depth_trained),
-                sides[split],
-            )
-            for split in ("val", "test")
-        }
-        decision = calibrated(scored["val"], recipe.product.decision)
-        metrics[role] = {
-            split: metrics_of(scored[split], [record for record in records if record.split == split], decision)
-            for split in ("val", "test")
-        }
-        write_model(folder, model, _document(role, model, recipe, store, decision, depth_trained=depth_trained))
-    write_tensors(folder / SAMPLES, _samples(plain, sides["val"]))
-    write_json(folder / METRICS, metrics)
-
-
-def _document(
-    role: Role,
-    model: Teacher | Student,
-    recipe: Recipe,
-    store: ClipStore,
-    decision: Decision,
-    *,
-    depth_trained: bool,
-) -> ModelDocument:
-    return ModelDocument(
-        role=role,
-        architecture=model.config,
-        preprocess=recipe.product.preprocess,
-        decision=decision,
-        depth_trained=depth_trained,
-        recipe=recipe_document(recipe),
-        data_fingerprint=store.fingerprint,
-        code_version=code_version(),
-        weights_sha256=weights_sha256(model),
-    )
-
-
-def _samples(train: ClipData, val: ClipData) -> dict[str, torch.Tensor]:
-    """Crops spread evenly over the training windows, and validation windows whole."""
-    places = [(window, slot) for window, clip in enumerate(train.windows) for slot in clip.valid_slots]
-    chosen = np.unique(np.linspace(0, len(places) - 1, CALIBRATION_CROPS).round().astype(int))
-    crops = [train.slots(places[place][0], 0, [places[place][1]]).frames for place in chosen]
-    batches = list(val.whole_windows(0))
-    windows = torch.cat([batch.frames for batch in batches])[:VALIDATION_WINDOWS]
-    return {
-        "crops": torch.cat(crops),
-        "windows": windows,
-        "face_valid": torch.cat([batch.face_valid for batch in batches])[: len(windows)],
-        "is_fake": val.is_fake[: len(windows)],
-    }
-
-
-def _side(recipe: Recipe, store: ClipStore, records: list[VideoRecord], split: Split) -> ClipData:
-    return _clip_data(recipe, store, records, split, variants=recipe.variants if split == "train" else 0)
-
-
-def _clip_data(
-    recipe: Recipe, store: ClipStore, records: list[VideoRecord], split: Split, *, variants: int
-) -> ClipData:
-    windows = windows_of(
-        [record for record in records if record.split == split],
-        min_coverage=recipe.product.decision.min_coverage,
-    )
-    twins = recipe.twins and variants > 0
-    return ClipData(
-        store,
-        windows,
-        recipe.product.preprocess,
-        variants=variants,
-        seed=recipe.seed,
-        augmentation=recipe.augmentation,
-        twin_forgery=recipe.twin_forgery,
-        twins=twins,
-    )
-
-
 def _refuse_narrow(recipe: Recipe, store: ClipStore) -> None:
     """InputError where variants would cut beyond the stored crops, into black."""
     stored = float(store.settings().get("crop_margin", math.inf))
@@ -257,20 +324,21 @@ def _refuse_narrow(recipe: Recipe, store: ClipStore) -> None:
         )
 
 
-def _refuse_empty(sides: dict[Split, ClipData], store: ClipStore) -> None:
-    for split in ("train", "val"):
-        fakes = int(sides[split].is_fake.sum())
-        reals = len(sides[split].windows) - fakes
-        if not fakes or not reals:
+def _refuse_empty(sides: Sides, store: ClipStore) -> None:
+    for split, data in (("train", sides.train), ("val", sides.val)):
+        judged = data.is_fake[data.judged]
+        fakes = int(judged.sum())
+        if not fakes or fakes == len(judged):
             raise InputError(
-                f"{store.folder}: {split} has {reals} real and {fakes} fake windows with a face; both are needed: "
-                "add videos, or have forgeries made: `prepare --forge`, `distill --recipe clips`"
+                f"{store.folder}: {split} has {len(judged) - fakes} real and {fakes} fake windows with a face; both "
+                "are needed: add videos, or have forgeries made: `prepare --forge`, `distill --recipe clips`"
             )
 
 
-def recipe_document(recipe: Recipe) -> dict[str, Any]:
+def recipe_document(recipe: Recipe, epochs: int | None = None) -> dict[str, Any]:
     """The recipe as run.json and the models' documents hold it."""
-    return dict(json.loads(json.dumps(asdict(recipe), default=_plain)))
+    document = dict(json.loads(json.dumps(asdict(recipe), default=_plain)))
+    return document if epochs is None else {**document, "epochs": epochs}
 
 
 def _plain(value: Any) -> Any:

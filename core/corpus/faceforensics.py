@@ -81,9 +81,9 @@ def read_faceforensics(
     """The videos of the methods and compressions named (none: all there), and lines for the log of what was left out.
 
     Originals come with the methods that forge them. The actors' split is drawn from all actors that are there, whatever
-    is chosen, so that two choices never put an actor on different sides; `undivided` leaves it out. Raises InputError (one line) for names that
-    are not there, split files that are missing, damaged or contradict one another, and actors too few to split so that
-    every side has a video of each label in `needed` that they have.
+    is chosen, so that two choices never put an actor on different sides; `undivided`, they are all on the test side.
+    Raises InputError (one line) for names that are not there, split files that are missing, damaged or contradict one
+    another, and actors too few to split so that every side has a video of each label in `needed` that they have.
     """
     found, notes = _found(folder)
     chosen = _chosen(folder, found, methods=methods, compressions=compressions)

@@ -42,6 +42,22 @@ def forged_depth(
     return out
 
 
+def known_forged_depth(
+    depths: Sequence[DepthImage | None], donor_depths: Sequence[DepthImage | None], forgery: Forgery
+) -> list[DepthImage | None]:
+    """`forged_depth` of clips whose depth is not known everywhere: None where the clip's or the pasted frame's is."""
+    nothing = np.zeros((1, 1), np.uint16)
+    out: list[DepthImage | None] = []
+    for row, depth in enumerate(depths):
+        source = forgery.sources[row]
+        pasted = None if source is None else donor_depths[source]
+        if depth is None or (source is not None and pasted is None):
+            out.append(None)
+            continue
+        out += forged_depth([depth], [nothing if pasted is None else pasted], forgery.only(row))
+    return out
+
+
 def _eased(mask: Mask) -> Mask:
     """A ramp of 0-1 from the outline of `mask` inwards: a seam too wide to be seen in depth."""
     inside = np.asarray(cv2.distanceTransform((mask > 0).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE))

@@ -155,3 +155,24 @@ FOOTAGE = ForgerySettings(
 
 PASTED = FOOTAGE.model_copy(update={"self_blend": FOOTAGE.self_blend.model_copy(update={"base_share": 0.0})})
 """As FOOTAGE, with the frame around the face left as it was: for stored clips, whose real ones had no look drawn."""
+
+STRONG = FOOTAGE.model_copy(
+    update={
+        "self_blend": FOOTAGE.self_blend.model_copy(
+            update={
+                "feather": (0.04, 0.3),
+                "ratios": (1.0,),
+                "misplacement": (0.02, 0.06),
+                "elastic": (0.01, 0.03),
+                "tint": (12, 36),
+                "contrast": (0.75, 1.3),
+                "saturation": (0.5, 1.5),
+                "gain": (0.88, 1.12),
+                "softness": (0.01, 0.03),
+                "sharpening": (0.5, 2.0),
+                "resolution_px": (22, 55),
+            }
+        )
+    }
+)
+"""Nothing subtle: for a model that knows nothing to begin with."""

@@ -80,8 +80,8 @@ def _timm_model(name: TrunkName) -> nn.Module:
     if name == "repvit_m0_6":
         # The authors' smallest, which timm lacks: their 2, 2, 9 and 1 blocks of stride 1. timm counts the last block of
         # a stage that is followed by another as part of the step down to that one.
-        return cast(nn.Module, RepVit(embed_dim=(40, 80, 160, 320), depth=(1, 1, 8, 1), num_classes=0))
-    return cast(nn.Module, timm.create_model(name, pretrained=False, num_classes=0))
+        return RepVit(embed_dim=(40, 80, 160, 320), depth=(1, 1, 8, 1), num_classes=0)
+    return timm.create_model(name, pretrained=False, num_classes=0)
 
 
 def _first_convolution(stem: nn.Module) -> nn.Conv2d:

@@ -28,7 +28,7 @@ STUDENT_SIZES: dict[StudentSize, StudentConfig] = {
     "m0_9": StudentConfig(),
     "m1_1": StudentConfig(trunk="repvit_m1_1", depth_width=40, fusion=FusionConfig(width=160, feed_forward=320)),
 }
-"""By the trunk's name. The head and the fusion are about as wide as the trunk is.
+"""By the trunk's name; depth head and fusion grow with it.
 
 | size | D   | parameters: trunk | depth head | fusion  | fused, all | multiply-adds of `encode` at 224 px |
 |------|-----|-------------------|------------|---------|------------|-------------------------------------|

@@ -11,7 +11,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from core.forgery import Forgery, forged_depth, self_blended_crops, swapped_crops
+from core.forgery import Forgery, known_forged_depth, self_blended_crops, swapped_crops
 from core.prepare.ingest import Prepared, estimated_depth
 from core.prepare.settings import Forged, PrepareSettings, Recompression
 from core.prepare.shelf import Place, Shelf
@@ -140,23 +140,7 @@ def _forgery(store: ClipStore, job: ForgeJob, clip: _Clip) -> tuple[Forgery, lis
             settings.forgery,
             padding=settings.padding,
         )
-    return forgery, _forged_depths(clip.depths, donor.depths, forgery)
-
-
-def _forged_depths(
-    depths: Sequence[DepthImage | None], donor_depths: Sequence[DepthImage | None], forgery: Forgery
-) -> list[DepthImage | None]:
-    nothing = np.zeros((1, 1), np.uint16)
-    out: list[DepthImage | None] = []
-    for row, depth in enumerate(depths):
-        source = forgery.sources[row]
-        pasted = None if source is None else donor_depths[source]
-        if depth is None or (source is not None and pasted is None):
-            out.append(None)
-            continue
-        one = forgery.only(row)
-        out += forged_depth([depth], [nothing if pasted is None else pasted], one)
-    return out
+    return forgery, known_forged_depth(clip.depths, donor.depths, forgery)
 
 
 def _encoded(crops: Sequence[Image], encoding: Recompression) -> list[Image]:

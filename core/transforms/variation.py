@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from core.depth import in_bytes
-from core.forgery import ForgerySettings, forged_depth, self_blended_crops
+from core.forgery import ForgerySettings, known_forged_depth, self_blended_crops, swapped_crops
 from core.preprocess import Box, DepthImage, Image, Part, PreprocessSpec, Square, fitted, shown_part, square_around
 from core.seeding import seeded_generator
 from core.store import ClipStore, VideoRecord
@@ -122,25 +122,28 @@ def photographed(faces: Sequence[Face], variant: Variant, spec: PreprocessSpec, 
 
 
 def forged(
-    faces: Sequence[Face], generator: np.random.Generator, settings: ForgerySettings, spec: PreprocessSpec
+    faces: Sequence[Face],
+    generator: np.random.Generator,
+    settings: ForgerySettings,
+    spec: PreprocessSpec,
+    donors: Sequence[Face] = (),
 ) -> list[Face]:
-    """The faces blended with themselves, in one draw, with masks, and with the depth of what they show then."""
+    """The faces with those of `donors` swapped in, or blended with themselves where there are none.
+
+    In one draw, with masks, and with the depth of what they show then.
+    """
     if not faces:
         return []
     crops, boxes = [face.crop for face in faces], [face.box for face in faces]
-    forgery = self_blended_crops(crops, boxes, generator, settings, padding=spec.padding)
-    depths: Sequence[DepthImage | None] = [None] * len(faces)
-    if any(face.depth is not None for face in faces):
-        # A sample without depth pastes onto itself alone, so what stands in for it reaches no other.
-        known = [np.zeros(face.crop.shape[:2], np.uint16) if face.depth is None else face.depth for face in faces]
-        depths = forged_depth(known, known, forgery)
+    if donors:
+        others, other_boxes = [face.crop for face in donors], [face.box for face in donors]
+        forgery = swapped_crops(crops, boxes, others, other_boxes, generator, settings, padding=spec.padding)
+    else:
+        forgery = self_blended_crops(crops, boxes, generator, settings, padding=spec.padding)
+    shown = [face.depth for face in donors or faces]
+    depths = known_forged_depth([face.depth for face in faces], shown, forgery)
     return [
-        replace(
-            face,
-            crop=crop,
-            mask=np.rint(mask * 255).astype(np.uint8),
-            depth=None if face.depth is None else depth,
-        )
+        replace(face, crop=crop, mask=np.rint(mask * 255).astype(np.uint8), depth=depth)
         for face, crop, mask, depth in zip(faces, forgery.frames, forgery.masks, depths, strict=True)
     ]
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from core.clips import ClipWindow, Slots, read_slots, self_blended_twins, windows_of
+from core.clips import ClipWindow, Slots, read_slots, forged_twins, windows_of
 from core.decision import WINDOW
 from core.forgery import DEMO, FOOTAGE, ForgerySettings, forged_depth, self_blended_crops
 from core.preprocess import Box, DepthImage, Image, PreprocessSpec, preprocess
@@ -293,7 +293,7 @@ WIDE = PreprocessSpec(size=96, margin=2.0)
 
 
 def twin_of(store: ClipStore, row: VideoRecord, variant: Variant, settings: ForgerySettings = DEMO) -> Slots:
-    (twin,) = self_blended_twins([ClipWindow(record=row, start=0, end=len(row.samples))])
+    (twin,) = forged_twins([ClipWindow(record=row, start=0, end=len(row.samples))])
     assert twin.is_fake
     return read_slots(store, twin, range(WINDOW), WIDE, variant, np.random.default_rng(0), settings)
 
@@ -365,4 +365,4 @@ def test_a_twin_s_depth_is_of_what_its_frames_show(store: ClipStore, short: Vide
 def test_only_real_windows_have_twins(short: VideoRecord) -> None:
     fake = short.model_copy(update={"label": "fake"})
     windows = [ClipWindow(record=short, start=0, end=5), ClipWindow(record=fake, start=0, end=5)]
-    assert self_blended_twins(windows) == [ClipWindow(record=short, start=0, end=5, forged=True)]
+    assert forged_twins(windows) == [ClipWindow(record=short, start=0, end=5, forged=True)]

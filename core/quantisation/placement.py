@@ -1,0 +1,129 @@
+"""Where an int8 program rounds: XNNPACK's quantiser on a module's graph, and the names of what it observes."""
+
+import warnings
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from core.quantisation.rounding import HIGHEST, LEAST_SCALE, LEAST_WEIGHT_SCALE, LOWEST
+from core.runtimes import missing_extra
+
+
+def prepared(
+    module: nn.Module, example: Tensor, *, float_parts: Sequence[str] = (), observed: bool = True, batches: bool = False
+) -> torch.fx.GraphModule:
+    """The graph of `module` with an observer wherever its int8 program rounds."""
+    with warnings.catch_warnings():
+        # torchao and ExecuTorch warn of their own imports.
+        warnings.simplefilter("ignore")
+        try:
+            from executorch.backends.xnnpack.quantizer.xnnpack_quantizer import (
+                XNNPACKQuantizer,
+                get_symmetric_quantization_config,
+            )
+            from torchao.quantization.pt2e import MinMaxObserver, PerChannelMinMaxObserver
+            from torchao.quantization.pt2e.quantize_pt2e import prepare_pt2e
+        except ImportError as error:
+            raise missing_extra("executorch", error) from error
+
+    class Quantiser(XNNPACKQuantizer):  # type: ignore[misc]
+        """XNNPACK's, which cannot leave a module out by itself."""
+
+        def annotate(self, model: Any) -> Any:
+            """Annotate every operator but those of the float parts."""
+            model = super().annotate(model)
+            _leave_out(model, float_parts)
+            return model
+
+    config = get_symmetric_quantization_config(is_per_channel=True)
+    observers = {"weight": PerChannelMinMaxObserver.with_args(eps=LEAST_WEIGHT_SCALE)}
+    if not observed:
+        plain = MinMaxObserver.with_args(eps=LEAST_SCALE)
+        observers |= {"input_activation": plain, "output_activation": plain}
+    config = replace(
+        config,
+        **{
+            what: replace(getattr(config, what), observer_or_fake_quant_ctr=observer)
+            for what, observer in observers.items()
+        },
+    )
+    shapes = ({0: torch.export.Dim("batch")},) if batches else None
+    graph = torch.export.export(module, (example,), dynamic_shapes=shapes, strict=True).module()
+    prepared: torch.fx.GraphModule = prepare_pt2e(graph, Quantiser().set_global(config))
+    return prepared
+
+
+@dataclass(frozen=True)
+class Place:
+    """One observer of a prepared graph. Nodes that share a scale share it."""
+
+    name: str
+    calls: list[torch.fx.Node]
+    observer: Any
+
+    @property
+    def is_weight(self) -> bool:
+        return bool(self.observer.qscheme == torch.per_channel_symmetric)
+
+    def observed_range(self) -> tuple[float, float]:
+        """Ends of the grid that calibration chose."""
+        scale, zero_point = (float(value) for value in self.observer.calculate_qparams())
+        return (LOWEST - zero_point) * scale, (HIGHEST - zero_point) * scale
+
+    def replace(self, graph: torch.fx.GraphModule, module: nn.Module) -> None:
+        """Call `module` instead, under one name: safetensors refuses a tensor that has several."""
+        graph.add_submodule(rounded_name(self.name), module)
+        for call in self.calls:
+            graph.delete_submodule(str(call.target))
+            call.target = rounded_name(self.name)
+
+
+def rounded_name(place: str) -> str:
+    """Of the submodule that rounds in an observer's place."""
+    return f"rounded_{place}"
+
+
+def places_of(graph: torch.fx.GraphModule) -> list[Place]:
+    modules = dict(graph.named_modules(remove_duplicate=False))
+    places: dict[int, Place] = {}
+    for node in graph.graph.nodes:
+        observer = modules.get(str(node.target)) if node.op == "call_module" else None
+        if hasattr(observer, "calculate_qparams"):
+            place = places.setdefault(id(observer), Place(node.args[0].name, [], observer))
+            place.calls.append(node)
+    return list(places.values())
+
+
+@torch.no_grad()
+def observe(graph: torch.fx.GraphModule, inputs: Iterable[Tensor]) -> None:
+    for frame in inputs:
+        graph(frame)
+
+
+def _leave_out(model: Any, parts: Sequence[str]) -> None:
+    """Take the annotations of `parts` away, and of every operator that shares its scale with one of them."""
+    for node in model.graph.nodes:
+        paths = [path for path, _ in (node.meta.get("nn_module_stack") or {}).values()]
+        if any(f"{part}." in f"{path}." for part in parts for path in paths):
+            node.meta.pop("quantization_annotation", None)
+    # A sharing operator may itself be shared with: repeat until none is left without its partner.
+    while dangling := [node for node in model.graph.nodes if _partner_is_gone(node)]:
+        for node in dangling:
+            del node.meta["quantization_annotation"]
+
+
+def _partner_is_gone(node: Any) -> bool:
+    from torchao.quantization.pt2e.quantizer import SharedQuantizationSpec
+
+    annotation = node.meta.get("quantization_annotation")
+    if annotation is None:
+        return False
+    for spec in (annotation.output_qspec, *annotation.input_qspec_map.values()):
+        if isinstance(spec, SharedQuantizationSpec):
+            partner = spec.edge_or_node[1] if isinstance(spec.edge_or_node, tuple) else spec.edge_or_node
+            if partner is not node and "quantization_annotation" not in partner.meta:
+                return True
+    return False

@@ -1,0 +1,256 @@
+"""The batches of every stage of training, each a function of its step."""
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset, Sampler
+
+from core.decision import WINDOW
+from core.seeding import seeded_generator
+from distill.data import Batch, ClipData, with_twins
+from distill.sampling import Schedule
+from distill.streams import Streams
+from distill.targets import FrameTargets, FrameTeaching
+
+T = TypeVar("T")
+
+AHEAD = 3
+"""Batches that are rendered while one is trained on."""
+
+
+@dataclass(kw_only=True)
+class TaughtFrames:
+    """Clips, and what the teacher says of them where it teaches."""
+
+    clips: Batch
+    targets: FrameTargets | None = None
+    window_logits: Tensor | None = None
+    """float32 [N, 2]."""
+
+
+@dataclass(kw_only=True)
+class TaughtWindows:
+    """Embeddings of N windows, and what the teacher says of them where it teaches."""
+
+    rgb: Tensor
+    """float32 [N, 20, D]."""
+    depth: Tensor
+    """float32 [N, 20, D]."""
+    face_valid: Tensor
+    """float32 [N, 20]."""
+    depth_valid: Tensor
+    """float32 [N, 20]."""
+    is_fake: Tensor
+    """int64 [N]."""
+    kept: Tensor
+    """float32 [N, 20]: 0 in slots that are dropped, as a short or patchy video drops them."""
+    heard: Tensor
+    """float32 [N, 20]: the same for the depth stream."""
+    logits: Tensor | None = None
+    """float32 [N, 2]."""
+
+
+class Steps(Dataset[T], Generic[T]):
+    """Batches by the number of their step."""
+
+    replaced = 0
+    """Clips below minimum coverage that others stood in for."""
+
+    @property
+    def epoch_steps(self) -> int:
+        """Steps that show as many clips as the larger class has."""
+        raise AssertionError("each kind of batch has its own")
+
+    def ask(self, step: int) -> None:
+        """Begin whatever takes time."""
+
+
+class FrameSteps(Steps[TaughtFrames]):
+    """Clips of a few slots, half of them real, half fake; of the fakes a share are twins of the very clips beside them."""
+
+    def __init__(
+        self,
+        data: ClipData,
+        *,
+        count: int,
+        seed: int,
+        twin_share: float,
+        teaching: FrameTeaching | None = None,
+        window_logits: Callable[[Sequence[int], Sequence[int]], Tensor] | None = None,
+        primer: ClipData | None = None,
+        primer_steps: int = 0,
+    ) -> None:
+        """`primer` shows the same windows otherwise: alone for half of `primer_steps`, then in fewer and fewer steps.
+
+        A teacher has no answers on it.
+        """
+        originals = len(data.windows) - len(data.twins)
+        # Twins come with their originals, and are fakes of their own only where there is no other.
+        fakes = any(data.is_fake[place] for place in range(originals) if data.covered[place])
+        self._listed = originals if fakes else len(data.windows)
+        self._data, self._twin_share = data, twin_share
+        self._teaching, self._window_logits = teaching, window_logits
+        self._primer, self._primer_steps, self._seed = primer, primer_steps, seed
+        self._schedule = Schedule(
+            data.windows[: self._listed],
+            covered=data.covered[: self._listed],
+            count=count,
+            variants=data.variants,
+            seed=seed,
+        )
+
+    @property
+    def epoch_steps(self) -> int:
+        """See `Schedule`."""
+        return self._schedule.epoch_steps
+
+    def ask(self, step: int) -> None:
+        """Have the clips rendered."""
+        draw, _ = with_twins(self._data, self._schedule.at(step), self._twin_share)
+        self._shown(step).ask(draw.windows, draw.variants)
+
+    def __getitem__(self, step: int) -> TaughtFrames:
+        draw, pairs = with_twins(self._data, self._schedule.at(step), self._twin_share)
+        self.replaced += draw.replaced
+        shown = self._shown(step)
+        clips = shown.batch(draw.windows, draw.variants, pairs)
+        if shown is not self._data:
+            return TaughtFrames(clips=clips)
+        return TaughtFrames(
+            clips=clips,
+            targets=None if self._teaching is None else self._teaching.at(draw.windows, draw.variants),
+            window_logits=None if self._window_logits is None else self._window_logits(draw.windows, draw.variants),
+        )
+
+    def _shown(self, step: int) -> ClipData:
+        """The primer, or what comes after it."""
+        if self._primer is None or step >= self._primer_steps:
+            return self._data
+        share = min(1.0, 2 * (1 - step / self._primer_steps))
+        return self._primer if seeded_generator("primer", self._seed, step).random() < share else self._data
+
+
+class WindowSteps(Steps[TaughtWindows]):
+    """Embeddings of whole windows from the cache; some slots are dropped, in a share of the windows all but a few."""
+
+    def __init__(
+        self, data: ClipData, streams: Streams, *, count: int, seed: int, teacher_logits: Tensor | None = None
+    ) -> None:
+        self._streams, self._seed, self._teacher_logits = streams, seed, teacher_logits
+        windows = [data.windows[window] for window in streams.windows]
+        self._schedule = Schedule(
+            windows, covered=[True] * len(windows), count=count, variants=len(streams.keys), seed=seed
+        )
+
+    @property
+    def epoch_steps(self) -> int:
+        """See `Schedule`."""
+        return self._schedule.epoch_steps
+
+    def __getitem__(self, step: int) -> TaughtWindows:
+        draw = self._schedule.at(step)
+        generator = seeded_generator("kept", self._seed, step)
+        rgb, depth, face_valid, depth_valid = self._streams.at(draw.variants, draw.windows)
+        kept = torch.stack([_kept(generator, valid) for valid in face_valid])
+        # The depth stream is silent for half of the windows, so that the fusion leans on neither stream.
+        heard = kept * torch.from_numpy(generator.random((len(kept), 1)) < 0.5).float()
+        rows = list(draw.windows)
+        return TaughtWindows(
+            rgb=rgb,
+            depth=depth,
+            face_valid=face_valid,
+            depth_valid=depth_valid,
+            is_fake=self._streams.is_fake[torch.tensor(rows)],
+            kept=kept,
+            heard=heard,
+            logits=None if self._teacher_logits is None else self._teacher_logits[list(draw.variants), rows],
+        )
+
+
+class Legs(Sampler[int]):
+    """The steps of one epoch of Lightning's, which here is the stretch between two validations."""
+
+    def __init__(self, steps: int, legs: int) -> None:
+        self._edges = [round(steps * leg / legs) for leg in range(legs + 1)]
+        self._leg = 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """Lightning calls it at the beginning of each."""
+        self._leg = min(epoch, len(self._edges) - 2)
+
+    def __len__(self) -> int:
+        return self._edges[self._leg + 1] - self._edges[self._leg]
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(range(self._edges[self._leg], self._edges[self._leg + 1]))
+
+
+class Ahead(Dataset[T], Generic[T]):
+    """`steps`, each made while the ones before it are trained on."""
+
+    def __init__(self, steps: Steps[T], *, last: int, rank: int = 0, ranks: int = 1) -> None:
+        """Process `rank` of `ranks` takes every `ranks`-th batch."""
+        self._steps, self._last, self._rank, self._ranks = steps, last, rank, ranks
+        # One thread: it only gathers what other processes render, and so leaves this one to train.
+        self._pool = ThreadPoolExecutor(1)
+        self._coming: dict[int, Future[T]] = {}
+
+    def __getitem__(self, step: int) -> T:
+        for coming in range(step, min(step + AHEAD + 1, self._last)):
+            if coming not in self._coming:
+                number = coming * self._ranks + self._rank
+                self._steps.ask(number)
+                self._coming[coming] = self._pool.submit(self._steps.__getitem__, number)
+        return self._coming.pop(step).result()
+
+    def close(self) -> None:
+        """Wait for what is being made, and drop it."""
+        self._pool.shutdown(cancel_futures=True)
+
+
+def validation_frames(data: ClipData, size: int = 16) -> list[TaughtFrames]:
+    """Every judged window, with a few evenly spaced slots of those that show a face."""
+    return [TaughtFrames(clips=batch) for batch in data.in_turn(data.judged, 0, size)]
+
+
+def validation_windows(streams: Streams, size: int = 64) -> list[TaughtWindows]:
+    """Every window, whole."""
+    batches = []
+    for rows in torch.split(torch.arange(len(streams.windows)), size):
+        rgb, depth, face_valid, depth_valid = streams.at([0] * len(rows), rows.tolist())
+        batches.append(
+            TaughtWindows(
+                rgb=rgb,
+                depth=depth,
+                face_valid=face_valid,
+                depth_valid=depth_valid,
+                is_fake=streams.is_fake[rows],
+                kept=torch.ones_like(face_valid),
+                heard=torch.ones_like(face_valid),
+            )
+        )
+    return batches
+
+
+def _kept(generator: np.random.Generator, valid: Tensor) -> Tensor:
+    """Which slots stay, float32 [20]: at least one of the valid ones, since a window of nothing has no label to learn."""
+    kept = torch.ones(WINDOW)
+    draw = generator.random()
+    shown = torch.nonzero(valid).flatten()
+    if draw < 0.3:
+        # As a frame is judged alone, or a few are.
+        few = generator.choice(len(shown), min(len(shown), int(generator.integers(1, 4))), replace=False)
+        kept = torch.zeros(WINDOW)
+        kept[shown[torch.from_numpy(few)]] = 1.0
+    elif draw < 0.5:
+        kept[: int(generator.integers(0, WINDOW))] = 0.0
+    elif draw < 0.7:
+        kept[torch.from_numpy(generator.random(WINDOW) < 0.3)] = 0.0
+    if not (kept * valid).any():
+        kept[shown[-1]] = 1.0
+    return kept

@@ -1,0 +1,120 @@
+"""Clips as their variants show them, rendered ahead in worker processes and kept while they fit into memory."""
+
+import os
+from collections.abc import Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import cv2
+import torch
+
+from core.clips import ClipWindow, Slots, read_slots
+from core.forgery import ForgerySettings
+from core.preprocess import PreprocessSpec
+from core.store import ClipStore
+from core.transforms import Variant
+
+KEPT_BYTES = 4 << 30
+"""Rendered pictures kept in memory; what does not fit is rendered again when its turn comes."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rendering:
+    """Everything that some slots of a window look like depends on, but the store."""
+
+    window: ClipWindow
+    slots: tuple[int, ...]
+    spec: PreprocessSpec
+    variant: Variant
+    k: int
+    seed: int
+    """Of the forging, with `k`."""
+    twin_forgery: ForgerySettings
+    donor: ClipWindow | None = None
+    """Whose face a forged window shows; None where it is blended with itself."""
+
+    def carried_out(self, store: ClipStore) -> Slots:
+        """The slots as they are."""
+        forging = self.window.forging(self.k, seed=self.seed)
+        return read_slots(
+            store, self.window, self.slots, self.spec, self.variant, forging, self.twin_forgery, self.donor
+        )
+
+
+class Renderer:
+    """Renders on request, ahead of time where it has worker processes."""
+
+    def __init__(self, store: ClipStore, *, workers: int = 0) -> None:
+        self._store = store
+        self._pool: ProcessPoolExecutor | None = None
+        if workers:
+            # Spawned: a forked LMDB environment may not be used, and threads of this process would be missing.
+            context = get_context("spawn")
+            self._pool = ProcessPoolExecutor(workers, context, initializer=_open, initargs=(store.folder,))
+        self._waiting: dict[str, Future[dict[str, object]]] = {}
+        self._kept: dict[str, Slots] = {}
+        self._room = KEPT_BYTES
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._pool is not None:
+            self._pool.shutdown(cancel_futures=True)
+
+    def ask(self, key: str, rendering: Rendering) -> None:
+        """Have it rendered in the meantime; `key` names all that it depends on."""
+        if self._pool is not None and key not in self._kept and key not in self._waiting:
+            self._waiting[key] = self._pool.submit(_carried_out, rendering)
+
+    def get(self, key: str, rendering: Rendering) -> Slots:
+        """The slots, rendered now unless they are there or on their way."""
+        if key in self._kept:
+            return self._kept[key]
+        future = self._waiting.pop(key, None)
+        slots = rendering.carried_out(self._store) if future is None else _received(future.result())
+        size = sum(part.nbytes for part in (slots.frames, slots.depth, slots.masks))
+        if size <= self._room:
+            self._room -= size
+            self._kept[key] = slots
+        return slots
+
+
+def rendering_workers() -> int:
+    """As many processes as keep up with training: one, two where there are cores to spare."""
+    return 1 if (os.cpu_count() or 1) <= 4 else 2
+
+
+_opened: ClipStore | None = None
+"""The store of a worker process."""
+
+
+def _open(folder: Path) -> None:
+    global _opened  # noqa: PLW0603 (a worker process has one store for as long as it lives)
+    cv2.setNumThreads(1)
+    torch.set_num_threads(1)
+    # Training comes first: what is rendered ahead is not waited for.
+    os.nice(5)
+    _opened = ClipStore.read(folder)
+
+
+def _carried_out(rendering: Rendering) -> dict[str, object]:
+    """As numpy arrays: pickled tensors would travel as open files."""
+    assert _opened is not None
+    slots = rendering.carried_out(_opened)
+    return {name: getattr(slots, name).numpy() for name in Slots.__dataclass_fields__}
+
+
+def _received(arrays: dict[str, object]) -> Slots:
+    return Slots(**{name: torch.from_numpy(array) for name, array in arrays.items()})
+
+
+def joined(rows: Sequence[Slots]) -> Slots:
+    """The slots of all `rows`, one after another."""
+    return Slots(**{name: torch.cat([getattr(row, name) for row in rows]) for name in Slots.__dataclass_fields__})

@@ -1,0 +1,281 @@
+"""The stages of a run in their order: teacher, its answers, student. Each is skipped where its weights stand."""
+
+import copy
+import fcntl
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from core.clips import ClipWindow
+from core.corpus import Split
+from core.embeddings import EmbeddingCache
+from core.models import Student, StudentConfig, Teacher
+from core.pretrained import load_trunks
+from distill.batches import FrameSteps, WindowSteps, validation_frames, validation_windows
+from distill.data import ClipData
+from distill.fit import Machine, StageRecord, fit
+from distill.recipes import Primer, Recipe, Stage, StudentRecipe
+from distill.rendering import Renderer
+from distill.stages import Fusion, StudentFrames, TeacherFrames, Together
+from distill.streams import Streams, embed
+from distill.targets import FrameTeaching, TargetStore, frame_teaching, window_teaching
+
+VALIDATION_SLOTS = 4
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sides:
+    """The windows of the split, in the forms that the stages take them."""
+
+    train_frames: ClipData
+    """A few slots of each clip, in many variants."""
+    primer: ClipData | None
+    """The same windows as plain pictures with strong forgeries, for a trunk that begins."""
+    train: ClipData
+    """Whole windows, in a few."""
+    train_plain: ClipData
+    """As they are stored, without forged copies."""
+    val_frames: ClipData
+    val: ClipData
+    test: ClipData
+
+    def held_out(self, split: Split) -> ClipData:
+        """Whole windows of val or test, as they are."""
+        return self.val if split == "val" else self.test
+
+
+def sides_of(recipe: Recipe, renderer: Renderer, windows: dict[Split, list[ClipWindow]]) -> Sides:
+    """`windows` as `recipe` shows them."""
+
+    def side(split: Split, *, variants: int = 0, slots: int | None = None, drawn: Recipe | Primer = recipe) -> ClipData:
+        return ClipData(
+            renderer,
+            windows[split],
+            recipe.product.preprocess,
+            min_coverage=recipe.product.decision.min_coverage,
+            variants=variants,
+            augmentation=drawn.augmentation,
+            twins=drawn.twins,
+            seed=recipe.seed,
+            slots=slots,
+        )
+
+    told = recipe.sampling
+    return Sides(
+        train_frames=side("train", variants=told.variants, slots=told.slots),
+        primer=None
+        if told.primer is None
+        else side("train", variants=told.variants, slots=told.slots, drawn=told.primer),
+        train=side("train", variants=recipe.variants),
+        train_plain=side("train"),
+        val_frames=side("val", slots=VALIDATION_SLOTS),
+        val=side("val"),
+        test=side("test"),
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Teaching:
+    """A trained teacher and its answers on the training side."""
+
+    teacher: Teacher
+    frames: FrameTeaching
+    windows: Tensor
+    """float32 [K, N, 2]: its logits of whole windows."""
+
+
+class Training:
+    """One run's stages, in `folder`/stages."""
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        sides: Sides,
+        folder: Path,
+        cache: EmbeddingCache,
+        targets: TargetStore,
+        machine: Machine,
+        *,
+        depth_trained: bool,
+    ) -> None:
+        self._recipe, self._sides, self._cache, self._targets = recipe, sides, cache, targets
+        self._machine, self._depth_trained = machine, depth_trained
+        self.stages = folder / "stages"
+        self.stages.mkdir(parents=True, exist_ok=True)
+        self.records: list[StageRecord] = []
+        self.embedded: list[dict[str, float | int | str]] = []
+        """What encoding whole windows took, where they were not in the cache."""
+
+    def teacher(self) -> Teaching:
+        """The trained teacher, and what it says of the training side."""
+        told, recipe = self._recipe.teacher, self._recipe
+        torch.manual_seed(recipe.seed)
+        teacher = Teacher(told.model)
+        load_trunks(teacher, told.weights)
+        losses = told.losses
+        if told.trunk == "frozen":
+            # In eval() mode for good: a batch-norm that goes on counting is not frozen.
+            for trunk in (teacher.rgb_trunk, teacher.depth_trunk):
+                trunk.eval().requires_grad_(False)
+        else:
+            stage = TeacherFrames(teacher, told.frames, losses=losses, seed=recipe.seed)
+            steps = self._frames(told.frames, primed=told.weights == "scratch")
+            self._fit("teacher_frames", stage, steps, self._val_frames())
+        train, val = self._streams("teacher", teacher, "train"), self._streams("teacher", teacher, "val")
+        fusion = Fusion(teacher.fusion, told.fusion, losses=losses, seed=recipe.seed)
+        self._fit(
+            "teacher_fusion",
+            fusion,
+            WindowSteps(self._sides.train, train, count=told.fusion.windows, seed=recipe.seed),
+            validation_windows(val),
+        )
+        if told.together is not None and told.trunk == "trained":
+            together = Together(
+                teacher, told.together, losses=losses, depth_trained=self._depth_trained, seed=recipe.seed
+            )
+            self._fit("teacher_together", together, self._whole(told.together, None), self._val_whole())
+            train = self._streams("teacher", teacher, "train")
+        teacher.eval()
+        with self._alone():
+            return Teaching(
+                teacher=teacher,
+                frames=frame_teaching(teacher, self._sides.train_frames, self._targets),
+                windows=window_teaching(teacher, train, self._targets),
+            )
+
+    def student(
+        self, teaching: Teaching, told: StudentRecipe, config: StudentConfig, *, prefix: str = "student", seed: int
+    ) -> Student:
+        """The student that `told` makes; fused where it was trained for int8, with `activation_ranges` then."""
+        torch.manual_seed(seed + 1)
+        student = Student(config)
+        load_trunks(student, told.weights)
+        teacher = teaching.teacher
+        if told.start_from_teacher and config.trunk == teacher.config.trunk:
+            student.trunk.load_state_dict(teacher.rgb_trunk.state_dict())
+        losses = told.losses
+        frames = StudentFrames(
+            student,
+            told.frames,
+            losses=losses,
+            temperature=told.temperature,
+            teacher_dim=teacher.embed_dim,
+            depth_trained=self._depth_trained,
+            seed=seed,
+        )
+        taught = teaching if told.taught else None
+        scratch = told.weights == "scratch" and not told.start_from_teacher
+        steps = self._frames(told.frames, None if taught is None else taught.frames, seed=seed, primed=scratch)
+        self._fit(f"{prefix}_frames", frames, steps, self._val_frames())
+        self._student_fusion(student, told, taught, prefix, seed)
+        if told.together is not None:
+            together = Together(
+                student,
+                told.together,
+                losses=losses,
+                temperature=told.temperature,
+                depth_trained=self._depth_trained,
+                seed=seed,
+            )
+            self._fit(f"{prefix}_together", together, self._whole(told.together, taught), self._val_whole())
+        return student.eval()
+
+    def quantised(self, student: Student, stage: Stage) -> tuple[Student, dict[str, tuple[float, float]]]:
+        """A fused copy of `student`, trained for int8, and the ranges of its activations."""
+        # Imported here: int8 needs an extra that training without it does not.
+        from distill.quantised import train_quantised
+
+        fused = copy.deepcopy(student).eval()
+        fused.fuse()
+        record, ranges = train_quantised(
+            fused,
+            stage,
+            self._frames(stage),
+            self._val_frames(),
+            folder=self.stages,
+            machine=self._machine,
+            seed=self._recipe.seed,
+        )
+        self.records.append(record)
+        return fused, ranges
+
+    def streams(self, title: str, model: Teacher | Student, split: Split) -> Streams:
+        """Both streams of a side's whole windows."""
+        return self._streams(title, model, split)
+
+    def _student_fusion(
+        self, student: Student, told: StudentRecipe, taught: Teaching | None, prefix: str, seed: int
+    ) -> None:
+        train, val = self._streams(prefix, student, "train"), self._streams(prefix, student, "val")
+        fusion = Fusion(student.fusion, told.fusion, losses=told.losses, temperature=told.temperature, seed=seed)
+        steps = WindowSteps(
+            self._sides.train,
+            train,
+            count=told.fusion.windows,
+            seed=seed,
+            teacher_logits=None if taught is None else taught.windows,
+        )
+        self._fit(f"{prefix}_fusion", fusion, steps, validation_windows(val))
+
+    def _streams(self, title: str, model: Teacher | Student, split: Split) -> Streams:
+        data = self._sides.train if split == "train" else self._sides.held_out(split)
+        with self._alone():
+            streams = embed(f"{title} on {split}", model, data, self._cache, depth_trained=self._depth_trained)
+        if streams.encoded:
+            self.embedded.append({"model": title, "side": split, "clips": streams.encoded, "seconds": streams.seconds})
+        return streams
+
+    def _frames(
+        self, stage: Stage, teaching: FrameTeaching | None = None, *, seed: int | None = None, primed: bool = False
+    ) -> FrameSteps:
+        told = self._recipe.sampling
+        return FrameSteps(
+            self._sides.train_frames,
+            count=stage.windows,
+            seed=self._recipe.seed if seed is None else seed,
+            twin_share=told.twin_share,
+            teaching=teaching,
+            primer=self._sides.primer if primed else None,
+            primer_steps=0 if told.primer is None else told.primer.steps,
+        )
+
+    def _whole(self, stage: Stage, taught: Teaching | None) -> FrameSteps:
+        data = self._sides.train
+        row_of = {window: row for row, window in enumerate(data.judged)}
+
+        def logits(windows: Sequence[int], variants: Sequence[int]) -> Tensor:
+            assert taught is not None
+            return taught.windows[list(variants), [row_of[window] for window in windows]]
+
+        return FrameSteps(
+            data,
+            count=stage.windows,
+            seed=self._recipe.seed,
+            twin_share=self._recipe.sampling.twin_share,
+            window_logits=None if taught is None else logits,
+        )
+
+    def _val_frames(self) -> list[Any]:
+        return validation_frames(self._sides.val_frames)
+
+    def _val_whole(self) -> list[Any]:
+        return validation_frames(self._sides.val, size=4)
+
+    def _fit(self, name: str, stage: Any, steps: Any, validation: list[Any]) -> None:
+        self.records.append(fit(name, stage, steps, validation, folder=self.stages, machine=self._machine))
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """One process at a time: where several train side by side, the first computes and the others read."""
+        with (self.stages / ".lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
+    def documents(self) -> list[dict[str, Any]]:
+        """What the stages say of themselves."""
+        return [asdict(record) for record in self.records]

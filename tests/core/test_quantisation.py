@@ -1,0 +1,296 @@
+"""Quantisation-aware training: what is trained is what export's int8 program computes, to the last step of its grid."""
+
+import copy
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+import torch.nn.functional as F
+from hypothesis import given
+from hypothesis import strategies as st
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from core.errors import InputError
+from core.models import Student, StudentConfig
+from core.models.fusion import FusionConfig
+from core.quantisation import QuantisedTraining, quantised
+from core.quantisation.rounding import LEAST_WEIGHT_SCALE, RoundedActivation, RoundedWeight, grid
+from core.runs import write_tensors
+
+# ExecuTorch and torchao use what the standard library and torch deprecate.
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::UserWarning")
+
+
+class Tiny(nn.Module):
+    """Every kind of operator of a student's `encode`: a residual, a gate, maps that share a scale, two outputs."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = nn.Conv2d(3, 8, 3, stride=2, padding=1)
+        self.gate = nn.Conv2d(8, 8, 1)
+        self.mix = nn.Conv2d(8, 8, 3, padding=1, groups=8)
+        self.embed = nn.Linear(16, 4)
+
+    def forward(self, frame: Tensor) -> tuple[Tensor, Tensor]:
+        x = F.gelu(self.stem(frame))
+        x = x * torch.sigmoid(self.gate(x.mean(dim=(2, 3), keepdim=True)))
+        y = F.relu(x + self.mix(x))
+        pooled = torch.cat([part.mean(dim=(2, 3), keepdim=True).flatten(1) for part in (F.relu(x), y)], dim=1)
+        return self.embed(pooled), y
+
+
+class Encode(nn.Module):
+    """A student's `encode` as a module's `forward`."""
+
+    def __init__(self, student: Student) -> None:
+        super().__init__()
+        self.trunk, self.depth_head = student.trunk, student.depth_head
+        self.encode = student.encode
+
+    def forward(self, frame: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        return self.encode(frame)
+
+
+def pictures(count: int, size: int, seed: int = 0) -> Tensor:
+    """float32 [count, 3, size, size], 0-255, with large structure."""
+    coarse = torch.rand(count, 3, 4, 4, generator=torch.Generator().manual_seed(seed))
+    return (F.interpolate(coarse, size=(size, size), mode="bilinear") * 255).round()
+
+
+@pytest.fixture
+def tiny() -> Tiny:
+    torch.manual_seed(0)
+    module = Tiny().eval()
+    with torch.no_grad():
+        module.stem.weight.div_(60.0)
+    return module
+
+
+@pytest.fixture(scope="module")
+def encode() -> Encode:
+    """A fused RepViT student at 32 px, every branch of which counts."""
+    torch.manual_seed(0)
+    student = Student(StudentConfig(depth_width=16, fusion=FusionConfig(width=32, heads=2, feed_forward=32)))
+    for module in student.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.momentum = None
+            nn.init.constant_(module.weight, float(module.weight[0]) or 0.3)
+            nn.init.normal_(module.bias, std=0.3)
+    with torch.no_grad():
+        student.encode(pictures(16, 32))
+    student.eval().fuse()
+    return Encode(student).eval()
+
+
+@pytest.fixture(scope="module")
+def training(encode: Encode) -> QuantisedTraining:
+    """Of that student; tests that change it copy it."""
+    return QuantisedTraining(encode, pictures(16, 32).split(8))
+
+
+def cosines(wanted: tuple[Tensor, ...], got: tuple[Tensor, ...]) -> Iterator[float]:
+    for a, b in zip(wanted, got, strict=True):
+        yield float(torch.cosine_similarity(a.flatten(1), b.flatten(1)).min())
+
+
+# Rounding
+
+
+@given(low=st.floats(-1e4, 1e4, width=32), width=st.floats(0, 1e4, width=32))
+def test_a_range_gives_the_grid_that_exports_observers_compute(low: float, width: float) -> None:
+    from torchao.quantization.pt2e import MinMaxObserver
+
+    observer = MinMaxObserver(
+        dtype=torch.int8, qscheme=torch.per_tensor_affine, quant_min=-128, quant_max=127, eps=2**-12
+    )
+    bounds = torch.tensor([low, low + width])
+    observer.min_val, observer.max_val = bounds
+
+    scale, zero_point = observer.calculate_qparams()
+
+    assert grid(*bounds.tolist()) == (float(scale), int(zero_point))
+
+
+def test_an_activation_is_rounded_to_255_steps_and_gradients_stop_at_the_ends() -> None:
+    rounded = RoundedActivation(-51.2, 50.8).eval()  # steps of 0.4, of which 0 is one
+    x = torch.tensor([-60.0, -51.2, -0.1, 0.0, 0.19, 0.21, 50.9, 51.1], requires_grad=True)
+
+    y = rounded(x)
+    y.sum().backward()
+
+    torch.testing.assert_close(y, torch.tensor([-51.2, -51.2, 0.0, 0.0, 0.0, 0.4, 50.8, 50.8]))
+    assert x.grad is not None
+    assert x.grad.tolist() == [0, 1, 1, 1, 1, 1, 1, 0]
+
+
+def test_a_weight_is_rounded_channel_by_channel_and_every_gradient_passes() -> None:
+    weight = torch.tensor([[127.0, -3.4], [1.27, -0.034], [1e-9, 0.0]], requires_grad=True)
+
+    rounded = RoundedWeight()(weight)
+    rounded.sum().backward()
+
+    torch.testing.assert_close(rounded, torch.tensor([[127.0, -3.0], [1.27, -0.03], [0.0, 0.0]]))
+    assert weight.grad is not None
+    assert torch.equal(weight.grad, torch.ones(3, 2))
+
+
+def test_a_channel_of_small_weights_keeps_its_levels(tiny: Tiny) -> None:
+    # The quantiser's own least scale, 2^-12, would leave this channel 2 levels a side.
+    with torch.no_grad():
+        tiny.stem.weight[0] *= 2**-12 * 2 / tiny.stem.weight[0].abs().max()
+
+    program = quantised(tiny, pictures(8, 16).split(1))
+
+    weight = next(value for value in program.state_dict().values() if value.shape == tiny.stem.weight.shape)
+    assert weight[0].abs().max() == 127
+    assert tiny.stem.weight[0].abs().max() / 127 > LEAST_WEIGHT_SCALE
+
+
+# Training
+
+
+def test_training_starts_where_calibration_ends(tiny: Tiny) -> None:
+    frames = pictures(16, 16)
+
+    training = QuantisedTraining(tiny, [frames]).eval()
+
+    calibrated = quantised(tiny, [frames])
+    for wanted, got in zip(calibrated(frames), training(frames), strict=True):
+        torch.testing.assert_close(got, wanted)
+
+
+def test_training_lowers_the_loss_and_changes_the_weights(tiny: Tiny) -> None:
+    frames = pictures(32, 16)
+    wanted = tiny(frames)[0].detach() + torch.tensor([0.1, -0.1, 0.2, 0.0])
+    training = QuantisedTraining(tiny, [frames])
+    before = copy.deepcopy(training.weights())
+    optimizer = torch.optim.Adam(training.parameters(), lr=3e-3)
+    losses = []
+
+    for _ in range(40):
+        loss = F.mse_loss(training(frames)[0], wanted)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+
+    assert losses[-1] < 0.2 * losses[0]
+    assert set(before) == set(tiny.state_dict())
+    assert all(not torch.equal(before[name], weight) for name, weight in training.weights().items())
+    assert all(torch.equal(before[name], weight) for name, weight in tiny.state_dict().items()), "a copy is trained"
+
+
+def test_ranges_follow_in_training_until_they_are_frozen(tiny: Tiny) -> None:
+    training = QuantisedTraining(tiny, [pictures(8, 16)])
+    start = training.ranges()
+
+    training.eval()(4 * pictures(8, 16))
+    assert training.ranges() == start, "nothing is observed in eval mode"
+
+    training.train()(4 * pictures(8, 16))
+    followed = training.ranges()
+    assert followed["frame"][1] > start["frame"][1] + 1
+
+    training.freeze_ranges()
+    training(8 * pictures(8, 16))
+    assert training.ranges() == followed
+
+
+def test_lightnings_ways_with_a_module_leave_it_whole(tiny: Tiny, tmp_path: Path) -> None:
+    frames = pictures(8, 16)
+    training = QuantisedTraining(tiny, [frames])
+    holder = nn.ModuleList([training])
+    training(2 * frames)
+
+    holder.train().eval()
+    holder.to(torch.float32)
+    write_tensors(tmp_path / "state.safetensors", holder.state_dict())
+    again = nn.ModuleList([QuantisedTraining(tiny, [pictures(8, 16, seed=1)])]).eval()
+    again.load_state_dict(load_file(tmp_path / "state.safetensors"))
+
+    assert not any(module.training for module in holder.modules())
+    assert again[0].ranges() == training.ranges()
+    for wanted, got in zip(training(frames), again[0](frames), strict=True):
+        assert torch.equal(wanted, got)
+
+
+def test_rounding_is_in_float32_whatever_the_trainers_precision(tiny: Tiny) -> None:
+    frames = pictures(4, 16)
+    training = QuantisedTraining(tiny, [frames]).eval()
+
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        mixed = training(frames)
+
+    for wanted, got in zip(training(frames), mixed, strict=True):
+        assert torch.equal(wanted, got)
+
+
+# Export
+
+
+def test_the_int8_program_gives_what_training_gave(tiny: Tiny) -> None:
+    frames = pictures(16, 16)
+    training = QuantisedTraining(tiny, [frames])
+    optimizer = torch.optim.Adam(training.parameters(), lr=1e-3)
+    for seed in range(10):
+        embedding, _ = training(1.5 * pictures(16, 16, seed))
+        optimizer.zero_grad()
+        embedding.pow(2).sum().backward()
+        optimizer.step()
+    trained = copy.deepcopy(tiny)
+    trained.load_state_dict(training.weights())
+
+    program = quantised(trained, [frames[:1]], ranges=training.ranges())
+
+    training.eval()
+    for frame in frames.split(1):
+        for wanted, got in zip(training(frame), program(frame), strict=True):
+            torch.testing.assert_close(got, wanted)
+
+
+def test_a_student_is_exported_as_it_was_trained(encode: Encode, training: QuantisedTraining) -> None:
+    frames = pictures(6, 32, seed=3)
+    training = copy.deepcopy(training).eval()
+
+    # The names of ranges of a batch of any size must be those of a batch of one, or they would be refused.
+    program = quantised(encode, [frames[:1]], ranges=training.ranges())
+
+    with torch.no_grad():
+        for frame in frames.split(1):
+            assert min(cosines(training(frame), program(frame))) > 0.9999
+
+
+def test_trained_weights_load_into_the_fused_student(encode: Encode, training: QuantisedTraining) -> None:
+    frames = pictures(3, 32)
+    other = copy.deepcopy(encode)
+    with torch.no_grad():
+        for parameter in other.parameters():
+            parameter.zero_()
+
+    other.load_state_dict(training.weights())
+
+    with torch.no_grad():
+        for wanted, got in zip(encode(frames), other(frames), strict=True):
+            assert torch.equal(wanted, got)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"gelu": None}, "activation gelu lacks a range"),
+        ({"gelu_7": (0.0, 1.0)}, "the model has no activation gelu_7"),
+        ({"gelu": (1.0, -1.0)}, "activation gelu has 1 to -1"),
+        ({"gelu": (0.0, float("inf"))}, "activation gelu has 0 to inf"),
+    ],
+)
+def test_ranges_of_another_model_are_refused_by_name(
+    tiny: Tiny, change: dict[str, tuple[float, float] | None], message: str
+) -> None:
+    frames = pictures(4, 16)
+    changed = {**QuantisedTraining(tiny, [frames]).ranges(), **change}
+    ranges = {name: bounds for name, bounds in changed.items() if bounds is not None}
+
+    with pytest.raises(InputError, match=rf"{message}; .*train it again"):
+        quantised(tiny, [frames[:1]], ranges=ranges)

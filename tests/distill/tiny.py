@@ -1,0 +1,60 @@
+"""A whole run in seconds: a store of noise, a few steps a stage. `python -m tests.distill.tiny STORE RUN` trains it."""
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+from core.preprocess import PreprocessSpec
+from core.store import ClipStore, VideoRecord
+from distill.recipes import FrameSampling, Recipe, Stage, recipe_named
+from tests.distill.conftest import record
+
+STEPS = 4
+
+
+def tiny_records() -> list[VideoRecord]:
+    """Three real and three fake videos on each side; one of those to train on shows too few faces."""
+    return [
+        record(f"{split}-{kind}{place}", is_fake=kind == "fake", split=split, no_face=range(15) if patchy else ())
+        for split in ("train", "val", "test")
+        for kind in ("real", "fake")
+        for place in range(3)
+        for patchy in [(split, kind, place) == ("train", "real", 2)]
+    ]
+
+
+def tiny_recipe(*, quantised: bool = False) -> Recipe:
+    """The demo's recipe at 32 px, two validations a stage."""
+
+    def short(stage: Stage) -> Stage:
+        return replace(stage, steps=STEPS, windows=4, validate_every=STEPS // 2)
+
+    recipe = recipe_named("demo")
+    told = recipe.student.quantised
+    assert told is not None
+    return replace(
+        recipe,
+        product=replace(recipe.product, preprocess=PreprocessSpec(size=32, margin=1.2)),
+        variants=2,
+        sampling=FrameSampling(slots=2, variants=3, twin_share=0.5),
+        teacher=replace(
+            recipe.teacher,
+            frames=short(recipe.teacher.frames),
+            fusion=short(recipe.teacher.fusion),
+            together=replace(short(recipe.teacher.fusion), windows=2),
+        ),
+        student=replace(
+            recipe.student,
+            frames=short(recipe.student.frames),
+            fusion=short(recipe.student.fusion),
+            quantised=short(told) if quantised else None,
+        ),
+    )
+
+
+if __name__ == "__main__":
+    # Imported here: a child that only looks at the recipe needs no trainer.
+    from distill.train import train
+
+    with ClipStore.read(Path(sys.argv[1])) as store:
+        train(tiny_recipe(), store, Path(sys.argv[2]), workers=0)

@@ -121,10 +121,10 @@ def read_slots(
 ) -> Slots:
     """`slots` of `window` as `variant` shows them, rounded to bytes; `Variant()` is the spec's preprocessing alone.
 
-    A forged window is blended with itself as `forging` draws it from `forgery_settings`, or shows the face of a `donor`,
-    whose pictures the same camera takes. Forging, scaling and H.264 cover the slots that are asked for, so ask for all
-    of a window's to have them held over the clip. A window and its twin differ by the forgery alone: what is drawn for
-    the variant is the same for both.
+    A forged window is blended with itself as `forging` draws it from `forgery_settings`, or shows the face of a
+    `donor`, whose pictures the same camera takes. Forging, scaling and H.264 cover the slots that are asked for, so ask
+    for all of a window's to have them held over the clip. A window and its twin differ by the forgery alone: what is
+    drawn for the variant is the same for both.
     """
     assert window.forged == (forging is not None)
     record = window.record

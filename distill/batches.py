@@ -71,7 +71,7 @@ class Steps(Dataset[T], Generic[T]):
 
 
 class FrameSteps(Steps[TaughtFrames]):
-    """Clips of a few slots, half of them real, half fake; of the fakes a share are twins of the very clips beside them."""
+    """Clips of a few slots, half of them real; a share of the fakes are twins of the very clips beside them."""
 
     def __init__(
         self,
@@ -80,7 +80,6 @@ class FrameSteps(Steps[TaughtFrames]):
         count: int,
         seed: int,
         twin_share: float,
-        teaching: FrameTeaching | None = None,
         window_logits: Callable[[Sequence[int], Sequence[int]], Tensor] | None = None,
         primer: ClipData | None = None,
         primer_steps: int = 0,
@@ -94,7 +93,8 @@ class FrameSteps(Steps[TaughtFrames]):
         fakes = any(data.is_fake[place] for place in range(originals) if data.covered[place])
         self._listed = originals if fakes else len(data.windows)
         self._data, self._twin_share = data, twin_share
-        self._teaching, self._window_logits = teaching, window_logits
+        self._teaching: FrameTeaching | None = None
+        self._window_logits = window_logits
         self._primer, self._primer_steps, self._seed = primer, primer_steps, seed
         self._schedule = Schedule(
             data.windows[: self._listed],
@@ -126,6 +126,16 @@ class FrameSteps(Steps[TaughtFrames]):
             targets=None if self._teaching is None else self._teaching.at(draw.windows, draw.variants),
             window_logits=None if self._window_logits is None else self._window_logits(draw.windows, draw.variants),
         )
+
+    def clips(self, count: int) -> set[tuple[int, int]]:
+        """(window, k) of all that the first `count` steps show."""
+        draws = (with_twins(self._data, self._schedule.at(step), self._twin_share)[0] for step in range(count))
+        return {clip for draw in draws for clip in zip(draw.windows, draw.variants, strict=True)}
+
+    def taught(self, teaching: FrameTeaching) -> "FrameSteps":
+        """The same steps, with the teacher's answers."""
+        self._teaching = teaching
+        return self
 
     def _shown(self, step: int) -> ClipData:
         """The primer, or what comes after it."""
@@ -175,19 +185,17 @@ class WindowSteps(Steps[TaughtWindows]):
 class Legs(Sampler[int]):
     """The steps of one epoch of Lightning's, which here is the stretch between two validations."""
 
-    def __init__(self, steps: int, legs: int) -> None:
-        self._edges = [round(steps * leg / legs) for leg in range(legs + 1)]
-        self._leg = 0
-
-    def set_epoch(self, epoch: int) -> None:
-        """Lightning calls it at the beginning of each."""
-        self._leg = min(epoch, len(self._edges) - 2)
+    def __init__(self, length: int, begun: Callable[[], int]) -> None:
+        """`begun` tells how many steps were trained before the epoch, in this process or in one that was ended."""
+        self._length, self._begun = length, begun
 
     def __len__(self) -> int:
-        return self._edges[self._leg + 1] - self._edges[self._leg]
+        return self._length
 
     def __iter__(self) -> Iterator[int]:
-        return iter(range(self._edges[self._leg], self._edges[self._leg + 1]))
+        first = self._begun()
+        assert first % self._length == 0, first
+        return iter(range(first, first + self._length))
 
 
 class Ahead(Dataset[T], Generic[T]):
@@ -215,7 +223,7 @@ class Ahead(Dataset[T], Generic[T]):
 
 def validation_frames(data: ClipData, size: int = 16) -> list[TaughtFrames]:
     """Every judged window, with a few evenly spaced slots of those that show a face."""
-    return [TaughtFrames(clips=batch) for batch in data.in_turn(data.judged, 0, size)]
+    return [TaughtFrames(clips=batch) for batch in data.in_turn([(window, 0) for window in data.judged], size)]
 
 
 def validation_windows(streams: Streams, size: int = 64) -> list[TaughtWindows]:
@@ -238,7 +246,7 @@ def validation_windows(streams: Streams, size: int = 64) -> list[TaughtWindows]:
 
 
 def _kept(generator: np.random.Generator, valid: Tensor) -> Tensor:
-    """Which slots stay, float32 [20]: at least one of the valid ones, since a window of nothing has no label to learn."""
+    """Which slots stay, float32 [20]: one that is valid at least, since a window of nothing has no label to learn."""
     kept = torch.ones(WINDOW)
     draw = generator.random()
     shown = torch.nonzero(valid).flatten()

@@ -37,6 +37,8 @@ class Distill:
     """auto, cpu, cuda or mps."""
     devices: int = 1
     """How many of them train side by side."""
+    seed: int | None = None
+    """Of the split, where the corpus has none, and of all that training draws; the recipe's own if not given."""
     epochs: int | None = None
     """Passes over the clips in every stage, instead of the recipe's steps."""
     ablate: bool = False
@@ -68,6 +70,9 @@ class Distill:
         for name, value in (("--devices", self.devices), ("--epochs", self.epochs)):
             if value is not None and value < 1:
                 raise InputError(f"{name} {value}: give 1 or more")
+        if self.seed is not None:
+            prepared = recipe.prepare.model_copy(update={"seed": self.seed})
+            recipe = replace(recipe, seed=self.seed, prepare=prepared)
         if self.student is None:
             return recipe
         config = dict[str, StudentConfig](STUDENT_SIZES.items()).get(self.student)

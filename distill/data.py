@@ -150,13 +150,13 @@ class ClipData:
             for window, k in zip(windows, variants, strict=True):
                 self._renderer.ask(self.digest(window, k), self._rendering(window, k, self.places(window, k)))
 
-    def in_turn(self, windows: Sequence[int], k: int, size: int = 8) -> Iterator[Batch]:
-        """Each of `windows` once, in order, in variant k."""
-        chunks = [list(windows[first : first + size]) for first in range(0, len(windows), size)]
-        for place, chosen in enumerate(chunks):
+    def in_turn(self, clips: Sequence[tuple[int, int]], size: int = 8) -> Iterator[Batch]:
+        """Each of `clips` (window, k) once, in order, the next ones rendered meanwhile."""
+        chunks = [tuple(zip(*clips[first : first + size], strict=True)) for first in range(0, len(clips), size)]
+        for place, (windows, variants) in enumerate(chunks):
             for coming in chunks[place + 1 : place + 3]:
-                self.ask(coming, [k] * len(coming))
-            yield self.batch(chosen, [k] * len(chosen))
+                self.ask(*coming)
+            yield self.batch(windows, variants)
 
     def digest(self, window: int, k: int) -> str:
         """Names all that the pixels of the `window`-th window in variant k depend on."""

@@ -92,8 +92,11 @@ def fit(
     keeper, clock = _KeepBest(monitor), _Clock()
     with progress(name) as report, _quiet():
         trainer = _trainer(name, stage, folder, machine, [keeper, clock, _Said(report, stage), _Save(checkpoints)])
-        batches = Ahead(steps, last=stage.stage.steps, rank=trainer.global_rank, ranks=max(1, trainer.world_size))
-        loader = DataLoader(batches, batch_size=None, sampler=Legs(stage.stage.steps, stage.stage.legs))
+        told, progress_made = stage.stage, trainer.fit_loop.epoch_loop.batch_progress.total
+        last = told.legs * told.leg_steps
+        batches = Ahead(steps, last=last, rank=trainer.global_rank, ranks=max(1, trainer.world_size))
+        legs = Legs(told.leg_steps, lambda: progress_made.ready)
+        loader = DataLoader(batches, batch_size=None, sampler=legs)
         try:
             trainer.fit(stage, loader, DataLoader(_Listed(validation), batch_size=None), ckpt_path=_text(resumed))
         finally:
@@ -252,7 +255,7 @@ class _Said(L.Callback):
     """Progress in steps, with the loss and the last validation's score."""
 
     def __init__(self, report: Report, stage: TrainingStage) -> None:
-        self._report, self._steps = report, stage.stage.steps
+        self._report, self._steps = report, stage.stage.legs * stage.stage.leg_steps
 
     def on_train_batch_end(
         self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Any, batch_idx: int

@@ -2,7 +2,6 @@
 
 import math
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 from typing import Literal
 
@@ -43,8 +42,12 @@ class Stage:
     @property
     def updates(self) -> int:
         """Steps of the optimiser: each leg ends with one, however few batches it has left."""
-        edges = [round(self.steps * leg / self.legs) for leg in range(self.legs + 1)]
-        return sum(math.ceil((end - start) / self.accumulate) for start, end in pairwise(edges))
+        return self.legs * math.ceil(self.leg_steps / self.accumulate)
+
+    @property
+    def leg_steps(self) -> int:
+        """Batches from one validation to the next: all legs are equally long, so `steps` may be rounded up."""
+        return math.ceil(self.steps / self.legs)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -184,11 +187,11 @@ def _clips() -> Recipe:
         twins=TwinSettings(forgeries=(FOOTAGE, STRONG), swap_share=0.2),
         sampling=FrameSampling(
             slots=1,
-            variants=48,
+            variants=512,
             primer=Primer(augmentation=LIGHT, twins=TwinSettings(forgeries=(STRONG,)), steps=350),
         ),
         teacher=TeacherRecipe(
-            frames=Stage(steps=1000, windows=32, learning_rate=2e-3, validate_every=200),
+            frames=Stage(steps=1600, windows=32, learning_rate=2e-3, validate_every=200),
             fusion=Stage(steps=200, windows=32, learning_rate=3e-4, validate_every=50),
         ),
         student=StudentRecipe(

@@ -56,7 +56,12 @@ class TrainingStage(L.LightningModule):
 
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
         """Dropout and whatever else is drawn depends on the step alone, so that a resumed run draws the same."""
-        torch.manual_seed(self.seed * 1_000_003 + self.trainer.fit_loop.epoch_loop.total_batch_idx)
+        torch.manual_seed(self.seed * 1_000_003 + self.trained_batches)
+
+    @property
+    def trained_batches(self) -> int:
+        """Batches that were trained on before this one, in this process or in one that was ended."""
+        return int(self.trainer.fit_loop.epoch_loop.total_batch_idx)
 
     def record(self, logits: Tensor, is_fake: Tensor) -> None:
         """Keep validation logits [N, 2] until the end of the pass."""

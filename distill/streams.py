@@ -74,7 +74,7 @@ def embed(
             missing = [window for window, clip in zip(windows, cache.get(row), strict=True) if clip is None]
             key_of = dict(zip(windows, row, strict=True))
             done = (k + 1) * len(windows) - len(missing)
-            for batch in data.in_turn(missing, k):
+            for batch in data.in_turn([(window, k) for window in missing]):
                 rgb, depth = encoder(batch)
                 clips = torch.stack([rgb, depth], dim=1).half().numpy()
                 cache.put((key_of[w], clip) for w, clip in zip(batch.windows.tolist(), clips, strict=True))

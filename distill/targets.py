@@ -19,7 +19,7 @@ from torch import Tensor
 from core.command_line import progress
 from core.decision import WINDOW
 from core.errors import InputError, WorkError
-from core.models import Teacher
+from core.models import Student, Teacher
 from core.runs import weights_sha256
 from distill.data import Batch, ClipData
 from distill.streams import FusedEncoder, Streams
@@ -110,22 +110,24 @@ class FrameTeaching:
         return f"{self._digest}/{self._data.digest(window, k)}"
 
 
-def frame_teaching(teacher: Teacher, data: ClipData, store: TargetStore) -> FrameTeaching:
-    """Ask the teacher of every clip of `data` that it was not asked of before."""
+def frame_teaching(
+    teacher: Teacher, data: ClipData, store: TargetStore, clips: Iterable[tuple[int, int]]
+) -> FrameTeaching:
+    """Ask the teacher of every one of `clips` (window, k) that it was not asked of before."""
     assert data.slots is not None
     teaching = FrameTeaching(teacher, data, store)
-    variants, windows = max(1, data.variants), data.judged
-    missing = {k: [window for window in windows if not store.holds(teaching.key(window, k))] for k in range(variants)}
-    if not any(missing.values()):
+    wanted = sorted(set(clips), key=lambda clip: clip[::-1])
+    missing = [(window, k) for window, k in wanted if not store.holds(teaching.key(window, k))]
+    if not missing:
         return teaching
     encoder, teacher = FusedEncoder(teacher), teacher.eval()
-    done = variants * len(windows) - sum(map(len, missing.values()))
+    done = len(wanted) - len(missing)
     with progress("teacher on single frames") as report:
-        for k, asked in missing.items():
-            for batch in data.in_turn(asked, k, size=32):
-                store.put(_answers(teacher, encoder, batch, [teaching.key(w, k) for w in batch.windows.tolist()]))
-                done += len(batch.windows)
-                report(done, variants * len(windows))
+        for batch in data.in_turn(missing, size=32):
+            keys = [teaching.key(w, k) for w, k in zip(batch.windows.tolist(), batch.variants.tolist(), strict=True)]
+            store.put(_answers(teacher, encoder, batch, keys))
+            done += len(keys)
+            report(done, len(wanted))
     return teaching
 
 
@@ -144,7 +146,7 @@ def window_teaching(teacher: Teacher, streams: Streams, store: TargetStore) -> T
 
 @torch.inference_mode()
 def window_logits(
-    model: torch.nn.Module, streams: Streams, k: int, rows: Sequence[int], size: int = 256
+    model: Teacher | Student, streams: Streams, k: int, rows: Sequence[int], size: int = 256
 ) -> Iterator[tuple[list[int], Tensor]]:
     """(rows, logits [len(rows), 2]) of the windows in `rows` in variant k, some at a time."""
     for first in range(0, len(rows), size):
@@ -154,7 +156,7 @@ def window_logits(
 
 @torch.inference_mode()
 def judged_alone(
-    model: torch.nn.Module, rgb: Tensor, depth: Tensor, slots: Tensor, valid: tuple[Tensor, Tensor], size: int = 256
+    model: Teacher | Student, rgb: Tensor, depth: Tensor, slots: Tensor, valid: tuple[Tensor, Tensor], size: int = 256
 ) -> Tensor:
     """Logits [M, 2] of M frames, each in its slot of a window where no other slot is valid.
 

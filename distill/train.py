@@ -5,7 +5,7 @@ import math
 import platform
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
@@ -38,7 +38,7 @@ from core.store import ClipStore, VideoRecord
 from distill.calibration import Calibration, calibrated
 from distill.evaluation import metrics_of, score
 from distill.fit import THIS_MACHINE, Machine
-from distill.recipes import Recipe
+from distill.recipes import Recipe, Stage
 from distill.rendering import Renderer, rendering_workers
 from distill.targets import TargetStore
 from distill.training import Sides, Training, sides_of
@@ -172,7 +172,7 @@ def _judged(opened: Opened, role: Role, model: Teacher | Student, records: list[
         scored[split] = score(model, opened.training.streams(role, model, split), data) if data.judged else []
     recipe = opened.recipe
     calibration = calibrated(scored["val"], recipe.product.decision, recipe.threshold)
-    metrics = {
+    metrics: dict[str, Metrics] = {
         split: metrics_of(scored[split], [r for r in records if r.split == split], calibration.decision)
         for split in held_out
     }
@@ -270,7 +270,7 @@ def _samples(sides: Sides) -> dict[str, Tensor]:
     places = [(window, slot) for window in train.judged for slot in train.windows[window].valid_slots]
     chosen = np.unique(np.linspace(0, len(places) - 1, CALIBRATION_CROPS).round().astype(int))
     crops = [train.sample(*places[place]).frames for place in chosen]
-    batches = list(sides.val.in_turn(sides.val.judged[:VALIDATION_WINDOWS], 0))
+    batches = list(sides.val.in_turn([(window, 0) for window in sides.val.judged[:VALIDATION_WINDOWS]]))
     return {
         "crops": torch.cat(crops),
         "windows": torch.cat([batch.frames for batch in batches]),
@@ -282,20 +282,19 @@ def _samples(sides: Sides) -> dict[str, Tensor]:
 def _for_epochs(recipe: Recipe, sides: Sides, epochs: int) -> Recipe:
     """`recipe` with every stage as long as `epochs` passes over the clips of the larger class."""
 
-    def timed(stage: Any, windows: int) -> Any:
-        if stage is None:
-            return None
-        steps = max(1, epochs * max(1, round(2 * windows / stage.windows)))
-        return replace(stage, steps=steps, validate_every=min(stage.validate_every, steps))
-
     fake = int(sides.train.is_fake.sum())
     windows = max(fake, len(sides.train.windows) - fake)
-    names = ("frames", "fusion", "together", "quantised")
-    teacher, student = (
-        replace(part, **{name: timed(getattr(part, name), windows) for name in names if hasattr(part, name)})
-        for part in (recipe.teacher, recipe.student)
-    )
-    return replace(recipe, teacher=teacher, student=student)
+
+    def timed(part: Any) -> dict[str, Stage]:
+        stages = {field.name: value for field in fields(part) if isinstance(value := getattr(part, field.name), Stage)}
+        steps = {name: epochs * max(1, round(2 * windows / stage.windows)) for name, stage in stages.items()}
+        return {
+            name: replace(stage, steps=steps[name], validate_every=min(stage.validate_every, steps[name]))
+            for name, stage in stages.items()
+        }
+
+    teacher, student = recipe.teacher, recipe.student
+    return replace(recipe, teacher=replace(teacher, **timed(teacher)), student=replace(student, **timed(student)))
 
 
 def _state(folder: Path, about: dict[str, Any]) -> Literal["new", "unfinished", "finished"]:

@@ -23,7 +23,7 @@ from distill.recipes import Primer, Recipe, Stage, StudentRecipe
 from distill.rendering import Renderer
 from distill.stages import Fusion, StudentFrames, TeacherFrames, Together
 from distill.streams import Streams, embed
-from distill.targets import FrameTeaching, TargetStore, frame_teaching, window_teaching
+from distill.targets import TargetStore, frame_teaching, window_teaching
 
 VALIDATION_SLOTS = 4
 
@@ -81,10 +81,9 @@ def sides_of(recipe: Recipe, renderer: Renderer, windows: dict[Split, list[ClipW
 
 @dataclass(frozen=True, kw_only=True)
 class Teaching:
-    """A trained teacher and its answers on the training side."""
+    """A trained teacher, and its answers on the training side's whole windows."""
 
     teacher: Teacher
-    frames: FrameTeaching
     windows: Tensor
     """float32 [K, N, 2]: its logits of whole windows."""
 
@@ -103,7 +102,7 @@ class Training:
         *,
         depth_trained: bool,
     ) -> None:
-        self._recipe, self._sides, self._cache, self._targets = recipe, sides, cache, targets
+        self._recipe, self._sides, self._cache, self.targets = recipe, sides, cache, targets
         self._machine, self._depth_trained = machine, depth_trained
         self.stages = folder / "stages"
         self.stages.mkdir(parents=True, exist_ok=True)
@@ -144,8 +143,7 @@ class Training:
         with self._alone():
             return Teaching(
                 teacher=teacher,
-                frames=frame_teaching(teacher, self._sides.train_frames, self._targets),
-                windows=window_teaching(teacher, train, self._targets),
+                windows=window_teaching(teacher, train, self.targets),
             )
 
     def student(
@@ -170,7 +168,11 @@ class Training:
         )
         taught = teaching if told.taught else None
         scratch = told.weights == "scratch" and not told.start_from_teacher
-        steps = self._frames(told.frames, None if taught is None else taught.frames, seed=seed, primed=scratch)
+        steps = self._frames(told.frames, seed=seed, primed=scratch)
+        if taught is not None and not (self.stages / f"{prefix}_frames.json").is_file():
+            shown = steps.clips(told.frames.legs * told.frames.leg_steps)
+            with self._alone():
+                steps = steps.taught(frame_teaching(teacher, self._sides.train_frames, self.targets, shown))
         self._fit(f"{prefix}_frames", frames, steps, self._val_frames())
         self._student_fusion(student, told, taught, prefix, seed)
         if told.together is not None:
@@ -230,16 +232,13 @@ class Training:
             self.embedded.append({"model": title, "side": split, "clips": streams.encoded, "seconds": streams.seconds})
         return streams
 
-    def _frames(
-        self, stage: Stage, teaching: FrameTeaching | None = None, *, seed: int | None = None, primed: bool = False
-    ) -> FrameSteps:
+    def _frames(self, stage: Stage, *, seed: int | None = None, primed: bool = False) -> FrameSteps:
         told = self._recipe.sampling
         return FrameSteps(
             self._sides.train_frames,
             count=stage.windows,
             seed=self._recipe.seed if seed is None else seed,
             twin_share=told.twin_share,
-            teaching=teaching,
             primer=self._sides.primer if primed else None,
             primer_steps=0 if told.primer is None else told.primer.steps,
         )

@@ -8,10 +8,11 @@ import torch
 from torch import nn
 
 from core.manifest import Delegation, Precision, UndelegatedOp
+from core.models import Classify, Encode
 from core.quantisation import quantised
 from core.runtimes import missing_extra
 from export.parity import faces
-from export.programs import Classify, Encode, example_inputs
+from export.programs import example_inputs
 from export.source import Source
 
 
@@ -57,11 +58,14 @@ CALIBRATION_CROPS = 32
 
 
 def _int8(encode: nn.Module, source: Source) -> nn.Module:
-    """The fastest int8 scheme that keeps every embedding within SAFE_COSINE; the most exact one where none does.
+    """The int8 program that was trained; of a student that was not trained for it, one that is calibrated.
 
-    The written program is compared all the same, and refused where it does not hold.
+    Calibrated is the fastest scheme that keeps every embedding within SAFE_COSINE, or the most exact one where none
+    does. The written program is compared all the same, and refused where it does not hold.
     """
     crops = torch.split(source.crops[:CALIBRATION_CROPS], 1)
+    if source.activation_ranges is not None:
+        return quantised(encode, crops[:1], ranges=source.activation_ranges)
     candidate = encode
     for parts in FLOAT_PARTS:
         candidate = quantised(encode, crops, float_parts=parts)

@@ -11,8 +11,9 @@ from typing import Any
 import torch
 
 from core.manifest import Precision
+from core.models import Classify, Encode
 from core.runtimes import missing_extra
-from export.programs import Classify, Encode, example_inputs, method_specs
+from export.programs import example_inputs, method_specs
 from export.source import Source
 
 OPSET = 20

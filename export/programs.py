@@ -1,37 +1,11 @@
-"""The programs that every target lowers: the student's two methods as modules of their own."""
+"""What every target lowers of a student: its two methods, their tensors and inputs to trace them with."""
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from core.decision import WINDOW
 from core.manifest import MethodSpec, TensorSpec
 from core.models import Student
 from export.source import Source
-
-
-class Encode(nn.Module):
-    """`Student.encode` as a module's `forward`."""
-
-    def __init__(self, student: Student) -> None:
-        super().__init__()
-        self.trunk, self.depth_head = student.trunk, student.depth_head
-        self.encode = student.encode
-
-    def forward(self, frame: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """See `Student.encode`."""
-        return self.encode(frame)
-
-
-class Classify(nn.Module):
-    """`Student.classify` as a module's `forward`."""
-
-    def __init__(self, student: Student) -> None:
-        super().__init__()
-        self.fusion = student.fusion
-
-    def forward(self, rgb: Tensor, depth: Tensor, face_valid: Tensor, depth_valid: Tensor) -> Tensor:
-        """See `Student.classify`."""
-        logits: Tensor = self.fusion(rgb, depth, face_valid, depth_valid)
-        return logits
 
 
 def method_specs(student: Student, size: int) -> tuple[MethodSpec, ...]:

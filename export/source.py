@@ -41,6 +41,8 @@ class Source:
     """float32 [W, 20]."""
     is_fake: Tensor
     """int64 [W]."""
+    activation_ranges: dict[str, tuple[float, float]] | None = None
+    """What training for int8 fixed; None where there was none, and export calibrates."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,7 +63,8 @@ class Origin:
 def _trained(run: Path) -> Source:
     student, document = read_student(run)
     samples = read_samples(run)
-    student.fuse()
+    if not document.fused:
+        student.fuse()
     every = max(1, len(samples.windows) // VALIDATION_WINDOWS)
     return Source(
         student=student,
@@ -77,6 +80,7 @@ def _trained(run: Path) -> Source:
         windows=samples.windows[::every].float(),
         face_valid=samples.face_valid[::every],
         is_fake=samples.is_fake[::every],
+        activation_ranges=document.activation_ranges,
     )
 
 

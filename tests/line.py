@@ -39,12 +39,20 @@ class Line:
 def short_recipe() -> Recipe:
     """The demo's recipe for a student of 64 px, a few steps a stage."""
     recipe = recipe_named("demo")
+    quantised = recipe.student.quantised
+    assert quantised is not None
     return replace(
         recipe,
         product=replace(recipe.product, preprocess=PreprocessSpec(size=64, margin=1.5)),
         variants=2,
+        sampling=replace(recipe.sampling, variants=2),
         teacher=replace(recipe.teacher, frames=_short(recipe.teacher.frames), fusion=_short(recipe.teacher.fusion)),
-        student=replace(recipe.student, frames=_short(recipe.student.frames), fusion=_short(recipe.student.fusion)),
+        student=replace(
+            recipe.student,
+            frames=_short(recipe.student.frames),
+            fusion=_short(recipe.student.fusion),
+            quantised=_short(quantised),
+        ),
     )
 
 
@@ -73,7 +81,7 @@ def run_the_line(folder: Path) -> None:
 def distil(recipe: Recipe, store: Path, run: Path) -> None:
     """`python -m distill` of a recipe that has no name."""
     with ClipStore.read(store) as clips:
-        train(recipe, clips, run, device="cpu")
+        train(recipe, clips, run, workers=0)
 
 
 def detected(artifacts: Path, videos: Sequence[Path]) -> list[dict[str, Any]]:

@@ -62,9 +62,11 @@ class LeftOut:
         said = [self.because] if self.because else []
         if self.records:
             clips = "" if len(self.records) == len(self.videos) else f" ({counted(len(self.records), 'clip')})"
-            said.append(f"{counted(len(self.videos), 'video')}{clips} left out: the run was trained or validated on it")
+            count, pronoun = counted(len(self.videos), "video"), "it" if len(self.videos) == 1 else "them"
+            said.append(f"{count}{clips} left out: the run was trained or validated on {pronoun}")
         if self.lent:
-            said.append(f"{counted(len(self.lent), 'swap')} left out: they show a face that the run was trained on")
+            shows = "it shows" if len(self.lent) == 1 else "they show"
+            said.append(f"{counted(len(self.lent), 'swap')} left out: {shows} a face that the run was trained on")
         return "; ".join(said) or "no video left out: the run has seen none of them"
 
 

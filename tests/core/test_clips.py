@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from core.clips import ClipWindow, Slots, read_slots, forged_twins, windows_of
+from core.clips import ClipWindow, Slots, forged_twins, read_slots, windows_of
 from core.decision import WINDOW
 from core.forgery import DEMO, FOOTAGE, ForgerySettings, forged_depth, self_blended_crops
 from core.preprocess import Box, DepthImage, Image, PreprocessSpec, preprocess

@@ -5,7 +5,7 @@ import pytest
 
 from core.decision import Decision
 from core.metrics import ScoredWindow
-from distill.calibration import TEMPERATURES, calibrated
+from distill.calibration import TEMPERATURES, Calibration, Threshold, calibrated
 
 
 def window(video: str, margin: float, *, is_fake: bool) -> ScoredWindow:
@@ -26,7 +26,7 @@ def simulated(videos: int, overconfidence: float) -> list[ScoredWindow]:
 
 @pytest.mark.parametrize("overconfidence", [0.5, 1.0, 2.5])
 def test_the_temperature_undoes_a_known_overconfidence(overconfidence: float) -> None:
-    decision = calibrated(simulated(2000, overconfidence), Decision())
+    decision = calibrated(simulated(2000, overconfidence), Decision()).decision
 
     assert decision.temperature == pytest.approx(overconfidence, rel=0.1)
 
@@ -35,8 +35,8 @@ def test_the_temperature_stays_within_its_bounds() -> None:
     right = [window("a", -1.0, is_fake=False), window("b", 1.0, is_fake=True)]
     wrong = [window("a", 1.0, is_fake=False), window("b", -1.0, is_fake=True)]
 
-    assert calibrated(right, Decision()).temperature == TEMPERATURES[0] == 0.25
-    assert calibrated(wrong, Decision()).temperature == TEMPERATURES[-1] == pytest.approx(4.0, rel=0.02)
+    assert calibrated(right, Decision()).decision.temperature == TEMPERATURES[0] == 0.25
+    assert calibrated(wrong, Decision()).decision.temperature == TEMPERATURES[-1] == pytest.approx(4.0, rel=0.02)
 
 
 def test_the_threshold_at_equal_error_separates_the_classes() -> None:
@@ -44,7 +44,7 @@ def test_the_threshold_at_equal_error_separates_the_classes() -> None:
     reals = [window(f"real{place}", 2.0 + 0.1 * place, is_fake=False) for place in range(5)]
     fakes = [window(f"fake{place}", 4.0 + 0.1 * place, is_fake=True) for place in range(5)]
 
-    decision = calibrated(reals + fakes, Decision())
+    decision = calibrated(reals + fakes, Decision()).decision
 
     assert [decision.label(decision.probability([row.logits])) for row in reals] == ["real"] * 5
     assert [decision.label(decision.probability([row.logits])) for row in fakes] == ["fake"] * 5
@@ -63,14 +63,41 @@ def test_a_video_counts_once_however_many_windows_it_has() -> None:
 def test_validation_of_one_class_changes_nothing(is_fake: bool) -> None:
     decision = Decision(temperature=1.5, threshold=0.4)
 
-    assert calibrated([window("a", 3.0, is_fake=is_fake)], decision) == decision
+    found = calibrated([window("a", 3.0, is_fake=is_fake)], decision)
+
+    assert found == Calibration(decision=decision, ece_before=None, ece_after=None)
 
 
 def test_only_temperature_and_threshold_are_fitted() -> None:
     before = Decision(frame_rate=7.0, hop=5, min_coverage=0.3)
 
-    after = calibrated(simulated(50, 1.0), before)
+    after = calibrated(simulated(50, 1.0), before).decision
 
     assert after.model_dump(exclude={"temperature", "threshold"}) == before.model_dump(
         exclude={"temperature", "threshold"}
     )
+
+
+def test_calibration_lowers_the_error_of_an_overconfident_model() -> None:
+    found = calibrated(simulated(2000, 2.5), Decision())
+
+    assert found.ece_before is not None
+    assert found.ece_after is not None
+    assert found.ece_after < 0.03 < found.ece_before
+
+
+@pytest.mark.parametrize(("rate", "alarms"), [(0.0, 0), (0.2, 1), (0.5, 2)])
+def test_a_chosen_false_alarm_rate_is_not_exceeded(rate: float, alarms: int) -> None:
+    # Five real videos at -2, -1, 0, 1 and 2; the fakes lie between them.
+    reals = [window(f"real{place}", place - 2.0, is_fake=False) for place in range(5)]
+    fakes = [window(f"fake{place}", place - 1.5, is_fake=True) for place in range(5)]
+
+    decision = calibrated(reals + fakes, Decision(), Threshold(false_alarm_rate=rate)).decision
+
+    called = [decision.label(decision.probability([row.logits])) for row in reals]
+    assert called.count("fake") == alarms
+
+
+def test_a_rate_that_calls_every_real_video_fake_is_refused() -> None:
+    with pytest.raises(ValueError, match="false_alarm_rate 1: allowed is 0 to below 1, or None"):
+        Threshold(false_alarm_rate=1)

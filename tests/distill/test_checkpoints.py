@@ -52,7 +52,7 @@ def test_an_optimisers_state_comes_back_with_its_numbers_as_keys(tmp_path: Path)
 
 
 def test_a_value_that_only_pickle_could_hold_is_a_bug(tmp_path: Path) -> None:
-    with pytest.raises(TypeError, match="/thing: a checkpoint cannot hold a .*Path"):
+    with pytest.raises(TypeError, match=r"/thing: a checkpoint cannot hold a .*Path"):
         saved(tmp_path, {"thing": tmp_path})
 
     assert not list(tmp_path.iterdir())

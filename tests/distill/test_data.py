@@ -1,7 +1,6 @@
-"""Batches: balanced, repeatable, and only of slots that show a face."""
+"""Clips and batches: what a variant shows, what a twin differs in, and only slots that show a face."""
 
 from collections.abc import Sequence
-from itertools import islice
 
 import numpy as np
 import pytest
@@ -9,116 +8,149 @@ import torch
 
 from core.clips import ClipWindow, read_slots, windows_of
 from core.decision import WINDOW
-from core.forgery import DEMO
+from core.forgery import DEMO, FOOTAGE
 from core.preprocess import PreprocessSpec
 from core.seeding import seeded_generator
 from core.store import ClipStore, encode_png
 from core.transforms import FULL, Variant, draw_variant
-from distill.data import ClipData, FrameBatches, balanced
+from distill.batches import FrameSteps
+from distill.data import ClipData, TwinSettings, with_twins
+from distill.rendering import Renderer
+from distill.sampling import Draw
 from tests.distill.conftest import SIDE, MadeStore, record
 
 SPEC = PreprocessSpec(size=32, margin=1.2)
 SEED = 3
+NO_TWINS = TwinSettings(made=False)
+TWINS = TwinSettings(forgeries=(DEMO,))
 # Every variant ends in a video codec, which mixes the frames of a window.
 AUGMENTATION = FULL.model_copy(update={"delivery": FULL.delivery.model_copy(update={"h264_share": 1.0})})
 
 
 @pytest.fixture
-def data(made_store: MadeStore) -> ClipData:
-    """Three real and one fake window; every third sample lacks its face, one video is short."""
+def store(made_store: MadeStore) -> ClipStore:
+    """Two real and one fake window whose every third sample lacks its face; a short video; one of few faces."""
     missed = range(0, 20, 3)
     records = [record(f"real{place}", is_fake=False, no_face=missed) for place in range(2)]
     records += [record("short", is_fake=False, samples=12), record("fake", is_fake=True, no_face=missed)]
-    return clip_data(made_store(records), windows_of(records, min_coverage=0.5), variants=2)
+    return made_store([*records, record("patchy", is_fake=False, no_face=range(15))])
 
 
-def clip_data(store: ClipStore, windows: Sequence[ClipWindow], *, variants: int, twins: bool = False) -> ClipData:
+def clips(store: ClipStore) -> list[ClipWindow]:
+    """By key: fake, patchy, real0, real1, short."""
+    return windows_of(sorted(store.records(), key=lambda row: row.key), min_coverage=0.0)
+
+
+def clip_data(
+    store: ClipStore,
+    windows: Sequence[ClipWindow] | None = None,
+    *,
+    variants: int = 2,
+    twins: TwinSettings = NO_TWINS,
+    slots: int | None = None,
+) -> ClipData:
     return ClipData(
-        store, windows, SPEC, variants=variants, augmentation=AUGMENTATION, twin_forgery=DEMO, seed=SEED, twins=twins
+        Renderer(store),
+        clips(store) if windows is None else windows,
+        SPEC,
+        min_coverage=0.5,
+        variants=variants,
+        augmentation=AUGMENTATION,
+        twins=twins,
+        seed=SEED,
+        slots=slots,
     )
 
 
-def test_half_of_every_batch_is_fake_however_few_fakes_there_are() -> None:
-    is_fake = torch.tensor([0] * 9 + [1])
+def test_a_window_of_too_few_faces_is_listed_but_not_judged(store: ClipStore) -> None:
+    data = clip_data(store)
 
-    batches = list(islice(balanced(is_fake, 4, 2, np.random.default_rng(0)), 20))
-
-    assert [int(is_fake[chosen].sum()) for _, chosen in batches] == [2] * 20
-
-
-def test_an_epoch_shows_every_window_of_the_larger_class_once() -> None:
-    is_fake = torch.tensor([0] * 8 + [1] * 3)
-
-    # Two of the eight real windows a batch: four batches are an epoch.
-    epoch = list(islice(balanced(is_fake, 4, 1, np.random.default_rng(0)), 4))
-
-    assert sorted(place for _, chosen in epoch for place in chosen if not is_fake[place]) == list(range(8))
+    assert [window.record.key for window in data.windows] == ["fake", "patchy", "real0", "real1", "short"]
+    assert data.judged == [0, 2, 3, 4]
 
 
-def test_epoch_e_takes_variant_e_modulo_k() -> None:
-    is_fake = torch.tensor([0] * 4 + [1] * 4)
+def test_a_batch_shows_every_clip_as_its_own_variant_does(store: ClipStore) -> None:
+    data = clip_data(store)
 
-    # Eight windows at four a batch: two batches are an epoch.
-    variants = [k for k, _ in islice(balanced(is_fake, 4, 3, np.random.default_rng(0)), 14)]
+    batch = data.batch([2, 4], [1, 0])
 
-    assert variants == [0, 0, 1, 1, 2, 2, 0, 0, 1, 1, 2, 2, 0, 0]
-
-
-def test_the_same_seed_gives_the_same_batches_and_another_seed_others(data: ClipData) -> None:
-    def drawn(seed: int) -> list[list[int]]:
-        batches = islice(FrameBatches(data, windows=2, slots=3, seed=seed), 6)
-        return [[*batch.windows.tolist(), batch.k, *batch.slots.flatten().tolist()] for batch in batches]
-
-    assert drawn(1) == drawn(1)
-    assert drawn(1) != drawn(2)
+    for row, (place, k) in enumerate([(2, 1), (4, 0)]):
+        window = data.windows[place]
+        variant = draw_variant(window.record.key, k, seed=SEED, augmentation=AUGMENTATION)
+        wanted = read_slots(store, window, range(WINDOW), SPEC, variant)
+        assert torch.equal(batch.frames[row], wanted.frames)
+        assert torch.equal(batch.depth[row], wanted.depth)
+    assert batch.is_fake.tolist() == [0, 0]
+    assert not torch.equal(data.batch([2], [0]).frames[0], batch.frames[0])
 
 
-def test_frame_batches_take_only_slots_with_a_face(data: ClipData) -> None:
-    for batch in islice(FrameBatches(data, windows=4, slots=3, seed=0), 10):
-        for window, slots in zip(batch.windows.tolist(), batch.slots.tolist(), strict=True):
-            assert set(slots) <= set(data.windows[window].valid_slots)
-        assert batch.face_valid.min() == 1.0
+def test_without_variants_clips_are_as_they_are_stored(store: ClipStore) -> None:
+    data = clip_data(store, variants=0)
+
+    batch = data.batch([2], [0])
+
+    assert torch.equal(batch.frames[0], read_slots(store, data.windows[2], range(WINDOW), SPEC, Variant()).frames)
 
 
-def test_labels_of_a_batch_are_those_of_its_windows(data: ClipData) -> None:
-    batch = next(iter(FrameBatches(data, windows=4, slots=1, seed=0)))
+def test_a_few_slots_are_drawn_among_those_with_a_face_for_each_variant(store: ClipStore) -> None:
+    data = clip_data(store, variants=6, slots=3)
 
-    wanted = [data.windows[window].record.label == "fake" for window in batch.windows.tolist()]
-    assert batch.is_fake.tolist() == wanted
+    drawn = [data.places(2, k) for k in range(6)]
 
-
-def test_a_batch_holds_slots_of_the_window_as_its_variant_shows_the_whole_of_it(data: ClipData) -> None:
-    batch = data.batch([2], 1, [[10, 15]])
-
-    window = data.windows[2]
-    variant = draw_variant(window.record.key, 1, seed=SEED, augmentation=AUGMENTATION)
-    wanted = read_slots(data._store, window, range(WINDOW), SPEC, variant)
-    assert torch.equal(batch.frames[0], wanted.frames[[10, 15]])
-    assert torch.equal(batch.depth[0], wanted.depth[[10, 15]])
-    assert not torch.equal(data.batch([2], 0, [[10, 15]]).frames, batch.frames)
+    assert all(set(places) <= set(data.windows[2].valid_slots) and len(places) == 3 for places in drawn)
+    assert len(set(drawn)) > 1
+    assert data.batch([2, 3], [0, 1]).face_valid.min() == 1.0
 
 
-def test_without_variants_clips_are_as_they_are(data: ClipData) -> None:
-    plain = clip_data(data._store, data.windows, variants=0)
+def test_few_slots_of_a_held_out_clip_are_evenly_spaced(store: ClipStore) -> None:
+    data = clip_data(store, variants=0, slots=3)
 
-    slots = plain.slots(0, 0, [1, 2])
+    # A clip of 12 samples stands in the last 12 of 20 slots.
+    assert data.places(4, 0) == (8, 14, 19)
 
-    assert torch.equal(slots.frames, read_slots(data._store, data.windows[0], [1, 2], SPEC, Variant()).frames)
+
+def test_a_twin_is_forged_as_the_recipe_says_and_shows_the_slots_of_its_original(store: ClipStore) -> None:
+    data = clip_data(store, twins=TWINS, slots=4)
+    twin = data.twins[2]
+
+    batch = data.batch([2, twin], [1, 1])
+
+    window, places = data.windows[twin], data.places(2, 1)
+    variant = draw_variant("real0", 1, seed=SEED, augmentation=AUGMENTATION)
+    forging = seeded_generator("forging", SEED, "real0", 0, 1)
+    wanted = read_slots(store, window, places, SPEC, variant, forging, DEMO)
+    assert data.places(twin, 1) == places
+    assert torch.equal(batch.frames[1], wanted.frames)
+    assert torch.equal(batch.masks[1], wanted.masks)
+    assert batch.masks[1].amax() > 128
+    assert not batch.masks[0].any()
+    assert batch.is_fake.tolist() == [0, 1]
 
 
-def test_a_twin_is_forged_as_the_recipe_says_and_marked_so(data: ClipData) -> None:
-    with_twins = clip_data(data._store, data.windows, variants=2, twins=True)
+def test_variants_take_the_forgeries_in_turn() -> None:
+    settings = TwinSettings(forgeries=(FOOTAGE, DEMO))
 
-    twin = with_twins.slots(with_twins.twins[0], 1, range(WINDOW))
+    assert [settings.forgery(k) for k in range(3)] == [FOOTAGE, DEMO, FOOTAGE]
 
-    window = with_twins.windows[with_twins.twins[0]]
-    variant = draw_variant(window.record.key, 1, seed=SEED, augmentation=AUGMENTATION)
-    forging = seeded_generator("forging", SEED, window.record.key, 0, 1)
-    wanted = read_slots(data._store, window, range(WINDOW), SPEC, variant, forging, DEMO)
-    assert torch.equal(twin.frames, wanted.frames)
-    assert torch.equal(twin.masks, wanted.masks)
-    assert twin.masks[twin.face_valid == 1].amax() > 128
-    assert not with_twins.slots(0, 1, range(WINDOW)).masks.any()
+
+def test_a_swapped_twin_shows_another_person_of_its_folder(store: ClipStore) -> None:
+    blended = clip_data(store, twins=TWINS)
+    swapped = clip_data(store, twins=TwinSettings(forgeries=(DEMO,), swap_share=1.0))
+    twin = swapped.twins[2]
+
+    frames = swapped.batch([twin], [0]).frames
+
+    assert not torch.equal(frames, blended.batch([twin], [0]).frames)
+    assert swapped.digest(twin, 0) != blended.digest(twin, 0)
+    assert swapped.batch([twin], [0]).masks.amax() > 128
+
+
+def test_a_person_alone_in_the_folder_is_blended_with_herself(made_store: MadeStore) -> None:
+    store = made_store([record("one", is_fake=False), record("fake", is_fake=True)])
+    alone = clip_data(store, twins=TwinSettings(forgeries=(DEMO,), swap_share=1.0))
+    blended = clip_data(store, twins=TWINS)
+
+    assert torch.equal(alone.batch([2], [0]).frames, blended.batch([2], [0]).frames)
 
 
 def test_windows_that_overlap_keep_the_draws_of_their_own(made_store: MadeStore) -> None:
@@ -131,30 +163,69 @@ def test_windows_that_overlap_keep_the_draws_of_their_own(made_store: MadeStore)
     depth = encode_png(np.zeros((SIDE, SIDE), np.uint16))
     store.add(row, [("crop", index, encode_png(crop)) for index, crop in enumerate(crops)])
     store.add(row, [("depth", index, depth) for index in range(len(crops))])
-    data = clip_data(store, windows_of([row], min_coverage=0.5), variants=2)
+    data = clip_data(store, windows_of([row], min_coverage=0.5))
     variant = draw_variant(row.key, 0, seed=SEED, augmentation=AUGMENTATION)
     assert variant.delivery.h264_crf is not None, "the seed has to draw a video codec for this test to mean anything"
 
-    first, second = (data.slots(window, 0, range(WINDOW)) for window in (0, 1))
+    found = data.batch([0, 1], [0, 0]).frames
 
     # Sample 10 stands in both; each window is a short video of its own.
-    assert not torch.equal(first.frames[10], second.frames[0])
-    for window, found in enumerate((first, second)):
-        wanted = read_slots(store, data.windows[window], range(WINDOW), SPEC, variant)
-        assert torch.equal(found.frames, wanted.frames)
+    assert not torch.equal(found[0, 10], found[1, 0])
+    for place in (0, 1):
+        assert torch.equal(found[place], read_slots(store, data.windows[place], range(WINDOW), SPEC, variant).frames)
 
 
-def test_an_invalid_slot_is_zero_and_masked(data: ClipData) -> None:
-    # A clip of 12 samples stands in the last 12 of 20 slots.
-    slots = data.slots(2, 0, range(20))
+def test_an_invalid_slot_is_zero_and_masked(store: ClipStore) -> None:
+    batch = clip_data(store).batch([4], [0])
 
-    assert slots.face_valid.tolist() == [0.0] * 8 + [1.0] * 12
-    assert slots.depth_valid.tolist() == [0.0] * 8 + [1.0] * 12
-    assert int(slots.frames[:8].max()) == int(slots.depth[:8].max()) == 0
+    assert batch.face_valid[0].tolist() == [0.0] * 8 + [1.0] * 12
+    assert batch.depth_valid[0].tolist() == [0.0] * 8 + [1.0] * 12
+    assert int(batch.frames[0, :8].max()) == int(batch.depth[0, :8].max()) == 0
 
 
-def test_whole_windows_come_once_in_order_with_all_their_slots(data: ClipData) -> None:
-    batches = list(data.whole_windows(0, size=3))
+def test_a_share_of_the_fakes_become_twins_of_the_clips_beside_them(store: ClipStore) -> None:
+    data = clip_data(store, twins=TWINS)
+    draw = Draw(windows=(2, 3, 0, 0), variants=(1, 0, 0, 1), replaced=0)
 
-    assert [batch.windows.tolist() for batch in batches] == [[0, 1, 2], [3]]
-    assert all(batch.slots.tolist() == [list(range(20))] * len(batch.windows) for batch in batches)
+    half, pairs = with_twins(data, draw, 0.5)
+    every, _ = with_twins(data, draw, 1.0)
+
+    assert half.windows == (2, 3, data.twins[2], 0)
+    assert half.variants == (1, 0, 1, 1)
+    assert pairs == [(0, 2)]
+    assert every.windows == (2, 3, data.twins[2], data.twins[3])
+
+
+def test_batches_of_frames_are_the_same_for_a_step_whoever_renders_them(store: ClipStore) -> None:
+    def frames(workers: int) -> list[torch.Tensor]:
+        with Renderer(store, workers=workers) as renderer:
+            data = ClipData(
+                renderer,
+                clips(store),
+                SPEC,
+                min_coverage=0.5,
+                variants=2,
+                augmentation=AUGMENTATION,
+                twins=TWINS,
+                seed=SEED,
+                slots=2,
+            )
+            steps = FrameSteps(data, count=4, seed=SEED, twin_share=0.5)
+            for step in (0, 1):
+                steps.ask(step)
+            return [steps[step].clips.frames for step in (0, 1)]
+
+    here, elsewhere = frames(0), frames(1)
+
+    assert all(torch.equal(one, other) for one, other in zip(here, elsewhere, strict=True))
+
+
+def test_a_clip_of_too_few_faces_never_reaches_a_batch(store: ClipStore) -> None:
+    data = clip_data(store, twins=TWINS, slots=2)
+    steps = FrameSteps(data, count=2, seed=SEED, twin_share=0.5)
+
+    batches = [steps[step].clips for step in range(8)]
+
+    assert all(1 not in batch.windows.tolist() for batch in batches)
+    assert all(batch.is_fake.tolist() == [0, 1] for batch in batches)
+    assert steps.replaced == 2

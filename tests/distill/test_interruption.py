@@ -65,7 +65,7 @@ def killed_at_checkpoint(process: "subprocess.Popen[str]", folder: Path) -> None
             yield
         process.send_signal(signal.SIGKILL)
 
-    drain = threading.Thread(target=lambda: process.communicate())
+    drain = threading.Thread(target=process.communicate)
     drain.start()
     for _ in watch():
         if process.poll() is not None:

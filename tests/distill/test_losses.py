@@ -256,6 +256,16 @@ def test_depth_loss_adds_half_of_the_error_and_half_of_the_gradients_of_the_diff
     assert float(depth_loss(depth, target, torch.ones(1, 1), scales=1)) == pytest.approx(0.5 * 0.5 + 0.5 * (1 + 1))
 
 
+def test_the_spread_of_a_clip_is_taken_around_its_median() -> None:
+    # Around the median 6 the mean deviation is 8/3: four pixels are -9/4, five 0, and each edge between steps by 9/4.
+    depth, flat = maps([[0.0, 0.0, 0.0], [0.0, 6.0, 6.0], [6.0, 6.0, 6.0]]), torch.zeros(1, 1, 3, 3)
+
+    # Of six steps each way one across and three down lie on the edge.
+    assert float(depth_loss(depth, flat, torch.ones(1, 1), scales=1)) == pytest.approx(
+        0.5 * 1 + 0.5 * (9 / 4 * 1 / 6 + 9 / 4 * 3 / 6)
+    )
+
+
 def test_depth_loss_matches_gradients_at_every_scale() -> None:
     # Normalised, the maps are 0 and 2 by column and by row; their difference steps by 2 in the middle.
     depth = maps([[0.0, 0.0, 2.0, 2.0]] * 4)

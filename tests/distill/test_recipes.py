@@ -8,7 +8,7 @@ from core.errors import InputError
 from core.forgery import DEMO, FOOTAGE, ForgerySettings
 from core.products import PRODUCTS
 from core.transforms import FULL, LIGHT, Augmentation
-from distill.recipes import RECIPES, recipe_named
+from distill.recipes import RECIPES, Stage, recipe_named
 from distill.train import recipe_document
 
 
@@ -40,14 +40,15 @@ def test_stored_crops_are_wide_enough_for_every_variant(name: str) -> None:
 def test_the_demo_keeps_the_draws_that_its_schedule_is_tuned_to() -> None:
     demo = recipe_named("demo")
 
-    assert (demo.augmentation, demo.twin_forgery, demo.variants) == (LIGHT, DEMO, 6)
+    assert (demo.augmentation, demo.twins.forgeries) == (LIGHT, (DEMO,))
 
 
 @pytest.mark.parametrize("name", [name for name in RECIPES if name != "demo"])
 def test_footage_is_trained_on_with_everything_that_can_be_drawn(name: str) -> None:
     recipe = recipe_named(name)
 
-    assert (recipe.augmentation, recipe.twin_forgery, recipe.variants) == (FULL, FOOTAGE, 8)
+    assert recipe.augmentation == FULL
+    assert FOOTAGE in recipe.twins.forgeries
 
 
 def test_faceforensics_is_the_reference_trunk_at_full_size() -> None:
@@ -68,4 +69,24 @@ def test_a_recipe_is_written_down_whole(name: str) -> None:
     assert document == recipe_document(recipe_named(name))
     assert document["product"]["name"] == name
     assert Augmentation.model_validate_json(json.dumps(document["augmentation"])) == recipe.augmentation
-    assert ForgerySettings.model_validate_json(json.dumps(document["twin_forgery"])) == recipe.twin_forgery
+    found = [ForgerySettings.model_validate_json(json.dumps(drawn)) for drawn in document["twins"]["forgeries"]]
+    assert tuple(found) == recipe.twins.forgeries
+
+
+def test_a_stage_is_validated_and_kept_in_legs_of_one_length() -> None:
+    stage = Stage(steps=250, windows=8, learning_rate=1e-3, validate_every=100, accumulate=4)
+
+    # Two legs of 125 batches, each of 32 steps of the optimiser, whose last is of one batch.
+    assert (stage.legs, stage.leg_steps, stage.updates) == (2, 125, 64)
+
+
+def test_the_reference_teacher_has_the_reference_settings() -> None:
+    fusion = recipe_named("faceforensics").teacher.model.fusion
+
+    assert (fusion.width, fusion.heads, fusion.layers, fusion.feed_forward) == (384, 2, 1, 1024)
+    assert (fusion.dropout, fusion.norm) == (0.1, "layer")
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_every_recipe_ends_with_training_for_int8(name: str) -> None:
+    assert recipe_named(name).student.quantised is not None

@@ -20,7 +20,9 @@ def windows(*clips: tuple[str, str, bool]) -> list[ClipWindow]:
     return windows_of(records, min_coverage=0.0)
 
 
-def schedule(clips: Sequence[ClipWindow], *, count: int, covered: Sequence[bool] | None = None, variants: int = 4) -> Schedule:
+def schedule(
+    clips: Sequence[ClipWindow], *, count: int, covered: Sequence[bool] | None = None, variants: int = 4
+) -> Schedule:
     return Schedule(clips, covered=covered or [True] * len(clips), count=count, variants=variants, seed=3)
 
 

@@ -8,18 +8,22 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor, nn
-from torch.utils.data import IterableDataset
 
+from core.embeddings import EmbeddingCache
 from core.errors import InputError
+from core.models import Teacher, TeacherConfig
 from core.models.fusion import FusionConfig, TemporalFusion
 from core.preprocess import PreprocessSpec
 from core.runs import METRICS, read_tensors
 from core.store import ClipStore
-from distill.fit import fit
+from distill.batches import Steps, TaughtWindows
+from distill.fit import Machine, fit
 from distill.recipes import LossWeights, Recipe, Stage, recipe_named
-from distill.stages import Embeddings, Fusion, FusionBatches, Targets, TrainingStage
-from distill.train import RUN, recipe_document, train
+from distill.stages import Fusion, TrainingStage
+from distill.targets import TargetStore, frame_teaching
+from distill.train import RECORD, RUN, opened, recipe_document, train
 from tests.distill.conftest import MadeStore, record
+from tests.distill.tiny import tiny_recipe, tiny_records
 
 STEPS = 4
 
@@ -27,18 +31,19 @@ STEPS = 4
 class Counting(TrainingStage):
     """Each step adds one to a weight; validation scores are told beforehand, one for each look."""
 
-    def __init__(self, margins: list[float]) -> None:
-        super().__init__(Stage(steps=STEPS, windows=2, learning_rate=0.0, validate_every=1))
+    def __init__(self, margins: list[float], **told: Any) -> None:
+        stage = Stage(steps=STEPS, windows=2, learning_rate=0.0, validate_every=1, **told)
+        super().__init__(stage, seed=0)
         self.module = nn.Linear(1, 1, bias=False)
         nn.init.zeros_(self.module.weight)
         self.margins = list(margins)
-        self.steps = 0
+        self.seen: list[float] = []
 
     def trained(self) -> nn.Module:
         return self.module
 
     def training_step(self, batch: Tensor) -> Tensor:
-        self.steps += 1
+        self.seen.append(float(batch))
         self.module.weight.data += 1.0
         loss: Tensor = (self.module(batch) * 0.0).sum()
         return loss
@@ -46,6 +51,15 @@ class Counting(TrainingStage):
     def validation_step(self, batch: Tensor) -> None:
         margin = self.margins.pop(0)
         self.record(torch.tensor([[0.0, -margin], [0.0, margin]]), torch.tensor([0, 1]))
+
+
+class Numbers(Steps[Tensor]):
+    """Every batch is the number of its step."""
+
+    epoch_steps = 2
+
+    def __getitem__(self, step: int) -> Tensor:
+        return torch.tensor([[float(step)]])
 
 
 class Unlogged(Fusion):
@@ -58,15 +72,9 @@ class Unlogged(Fusion):
         pass
 
 
-class Ones(IterableDataset[Tensor]):
-    def __iter__(self) -> Any:
-        while True:
-            yield torch.ones(1, 1)
-
-
 def fitted(stage: Counting, folder: Path) -> float:
     """The weight that the stage ends with."""
-    fit("counting", stage, Ones(), [torch.ones(1)], folder=folder / "stages", device="cpu", seed=0)
+    fit("counting", stage, Numbers(), [torch.ones(1)], folder=folder / "stages", machine=Machine(device="cpu"))
     return float(stage.module.weight.detach())
 
 
@@ -77,14 +85,38 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_the_weights_of_the_best_validation_are_kept(folder: Path) -> None:
-    # A positive margin is an AUC of 1, a negative one of 0; the larger, the smaller the loss.
+    # A positive margin is an AUC of 1, a negative one of 0; of equals the latest is kept.
     assert fitted(Counting([-1.0, 1.0, 2.0, -1.0]), folder) == 3.0
     assert float(read_tensors(folder / "stages" / "counting.safetensors")["weight"]) == 3.0
 
 
-def test_a_better_order_counts_more_than_a_smaller_loss(folder: Path) -> None:
-    # At the second look the classes are in order, though barely; at no other are they.
-    assert fitted(Counting([-0.1, 0.001, -0.1, -0.1]), folder) == 2.0
+def test_a_stage_takes_its_batches_in_order_and_says_where_its_time_went(folder: Path) -> None:
+    stage = Counting([1.0] * STEPS)
+    record = fit("x", stage, Numbers(), [torch.ones(1)], folder=folder / "stages", machine=Machine(device="cpu"))
+
+    assert stage.seen == [0.0, 1.0, 2.0, 3.0]
+    assert (record.steps, record.best_step, record.epoch_steps) == (STEPS, STEPS, 2)
+    assert record.training_share + record.waiting_share == pytest.approx(1.0)
+    assert 0 < record.epoch_seconds <= record.seconds
+
+
+def test_a_stage_ends_early_where_nothing_gets_better(folder: Path) -> None:
+    stage = Counting([1.0, -1.0, -1.0, 1.0], patience=2)
+
+    fitted(stage, folder)
+
+    assert stage.seen == [0.0, 1.0, 2.0]
+
+
+def test_gradients_of_several_batches_make_one_step(folder: Path) -> None:
+    stage = Counting([1.0], accumulate=3)
+    stage.stage = replace(stage.stage, validate_every=STEPS)
+
+    fitted(stage, folder)
+
+    # Four batches are a step of three and the rest; the schedule was told so beforehand.
+    assert stage.stage.updates == 2
+    assert len(stage.seen) == STEPS
 
 
 def test_a_finished_stage_is_read_and_not_trained_again(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -93,48 +125,38 @@ def test_a_finished_stage_is_read_and_not_trained_again(folder: Path, capsys: py
     again = Counting([])
 
     assert fitted(again, folder) == 2.0
-    assert again.steps == 0
+    assert again.seen == []
     assert "counting: reusing" in capsys.readouterr().err
 
 
-def test_weights_of_another_architecture_are_refused(folder: Path) -> None:
+def test_weights_of_another_architecture_are_refused_by_name(folder: Path) -> None:
     fitted(Counting([1.0] * STEPS), folder)
     other = Counting([])
     other.module = nn.Linear(2, 1, bias=False)
 
-    with pytest.raises(InputError, match=r"counting\.safetensors: weights of another architecture; give another --run"):
+    with pytest.raises(InputError, match=r"counting\.safetensors: weights of another architecture \(weight\)"):
         fitted(other, folder)
 
 
-def embeddings(windows: int, variants: int = 2) -> Embeddings:
-    torch.manual_seed(0)
-    return Embeddings(
-        rgb=torch.randn(variants, windows, 20, 6),
-        depth=torch.randn(variants, windows, 20, 6),
-        face_valid=torch.ones(windows, 20),
-        depth_valid=torch.ones(windows, 20),
-        is_fake=torch.arange(windows) % 2,
-    )
-
-
 def test_a_students_fusion_is_pulled_towards_its_teachers_logits() -> None:
-    data = embeddings(4)
+    torch.manual_seed(0)
     fusion = TemporalFusion(6, FusionConfig(width=8, heads=1, feed_forward=8, dropout=0.0)).eval()
-    told = Targets(
-        embeddings=data, frame_logits=torch.zeros(2, 4, 20, 2), window_logits=torch.tensor([[[9.0, -9.0]] * 4] * 2)
-    )
     stage = Unlogged(
-        fusion,
-        Stage(steps=1, windows=4, learning_rate=0.1),
-        train=data,
-        val=data,
-        targets=told,
-        losses=LossWeights(label=0.0),
-        temperature=1.0,
+        fusion, Stage(steps=1, windows=4, learning_rate=0.1), losses=LossWeights(label=0.0), temperature=1.0, seed=0
+    )
+    ones = torch.ones(4, 20)
+    batch = TaughtWindows(
+        rgb=torch.randn(4, 20, 6),
+        depth=torch.randn(4, 20, 6),
+        face_valid=ones,
+        depth_valid=ones,
+        is_fake=torch.arange(4) % 2,
+        kept=ones,
+        heard=ones,
+        logits=torch.tensor([[9.0, -9.0]] * 4),
     )
 
-    loss = stage.training_step((1, torch.arange(4), torch.ones(4, 20)))
-    torch.autograd.backward(loss)
+    torch.autograd.backward(stage.training_step(batch))
 
     # The teacher says real of everything: descending must raise the real logit and lower the fake one.
     bias = fusion.head.bias.grad
@@ -142,15 +164,88 @@ def test_a_students_fusion_is_pulled_towards_its_teachers_logits() -> None:
     assert float(bias[0]) < 0 < float(bias[1])
 
 
-def test_fusion_batches_drop_slots_of_every_other_window_or_so() -> None:
-    batches = iter(FusionBatches(embeddings(8), windows=4, seed=0))
+def test_a_frozen_teacher_keeps_its_trunk_and_its_statistics(made_store: MadeStore, tmp_path: Path) -> None:
+    recipe = tiny_recipe()
+    recipe = replace(recipe, teacher=replace(recipe.teacher, trunk="frozen"))
+    store = made_store(tiny_records())
+    torch.manual_seed(recipe.seed)
+    untouched = Teacher(TeacherConfig()).rgb_trunk.state_dict()
 
-    kept = torch.cat([next(batches)[2] for _ in range(200)])
+    with opened(recipe, store, store.records(), tmp_path / "run", Machine(device="cpu"), workers=0) as run:
+        teacher = run.training.teacher().teacher
+        first = [entry["clips"] for entry in run.training.embedded]
+        run.training.embedded.clear()
+        run.training.teacher()
 
-    assert set(kept.flatten().tolist()) == {0.0, 1.0}
-    # A quarter is cut at the front and a quarter loses slots here and there: 9 of 16 stay whole, and some that
-    # are cut lose nothing.
-    assert 0.5 < float((kept.sum(dim=1) == 20).float().mean()) < 0.65
+        assert all(torch.equal(value, untouched[name]) for name, value in teacher.rgb_trunk.state_dict().items())
+        assert [record.name for record in run.training.records] == ["teacher_fusion"] * 2
+        assert sum(int(count) for count in first) > 0
+        assert run.training.embedded == []
+
+
+def test_the_teacher_is_asked_of_every_clip_once(
+    made_store: MadeStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = made_store(tiny_records())
+    recipe = tiny_recipe()
+    with opened(recipe, store, store.records(), tmp_path / "run", Machine(device="cpu"), workers=0) as run:
+        first = run.training.teacher()
+        frames = frame_teaching(first.teacher, run.sides.train_frames, run.training.targets, [(0, 0), (1, 1)])
+        told = frames.at([0, 1], [0, 1])
+        held = len(run.training.targets)
+
+        def asked(*_: object) -> None:
+            raise AssertionError("the teacher ran again")
+
+        monkeypatch.setattr(Teacher, "encode_rgb", asked)
+        again = run.training.teacher()
+        frames = frame_teaching(again.teacher, run.sides.train_frames, run.training.targets, [(0, 0), (1, 1)])
+
+        assert len(run.training.targets) == held == 2 + again.windows[..., 0].numel()
+        assert torch.equal(frames.at([0, 1], [0, 1]).logits, told.logits)
+        assert torch.equal(again.windows, first.windows)
+
+
+def test_a_run_says_what_it_was_made_of(made_store: MadeStore, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    train(tiny_recipe(quantised=True), made_store(tiny_records()), run, workers=0)
+
+    record, student = (json.loads((run / name).read_text()) for name in (RECORD, "student.json"))
+    assert record["seed"] == 0
+    assert record["data_fingerprint"] == "made"
+    assert torch.__version__.startswith(record["versions"]["torch"])
+    assert [stage["name"] for stage in record["stages"]] == [
+        *("teacher_frames", "teacher_fusion", "teacher_together"),
+        *("student_frames", "student_fusion", "student_quantised"),
+    ]
+    assert all(stage["seconds"] > 0 for stage in record["stages"])
+    # One of the real clips to train on shows too few faces.
+    assert record["replaced_clips"] > 0
+    assert set(record["calibration"]) == {"teacher", "student"}
+    assert record["gap_to_teacher"] is not None
+    assert student["fused"]
+    assert len(student["activation_ranges"]) > 100
+    videos = json.loads((run / "data.json").read_text())["videos"]
+    assert len(videos) == len(tiny_records())
+    assert (run / "samples.safetensors").is_file()
+
+
+def test_a_damaged_store_of_targets_is_refused_by_name(tmp_path: Path) -> None:
+    with TargetStore(tmp_path / "targets") as store:
+        store.put([("a", {"logits": torch.zeros(2)})])
+        with store._environment.begin(write=True) as transaction:
+            transaction.put(b"a", b"no tensors")
+        with pytest.raises(InputError, match="targets: damaged"):
+            store.get("a")
+
+
+def test_a_file_in_the_place_of_the_cache_is_refused(tmp_path: Path) -> None:
+    for kind in (EmbeddingCache, TargetStore):
+        folder = tmp_path / kind.__name__
+        folder.mkdir()
+        (folder / "data.mdb").write_bytes(b"not a database" * 1000)
+        with pytest.raises(InputError, match=f"{kind.__name__}: not "):
+            kind(folder)
 
 
 @pytest.fixture
@@ -168,7 +263,7 @@ def one_class(made_store: MadeStore) -> ClipStore:
 
 def test_a_side_of_one_class_is_refused_with_its_counts(recipe: Recipe, one_class: ClipStore, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="val has 1 real and 0 fake windows with a face; both are needed: add videos"):
-        train(recipe, one_class, tmp_path / "run", device="cpu")
+        train(recipe, one_class, tmp_path / "run", workers=0)
 
 
 def test_a_folder_of_other_files_is_refused_and_untouched(recipe: Recipe, one_class: ClipStore, tmp_path: Path) -> None:
@@ -177,7 +272,7 @@ def test_a_folder_of_other_files_is_refused_and_untouched(recipe: Recipe, one_cl
     (folder / "thesis.txt").write_text("mine")
 
     with pytest.raises(InputError, match="run: not empty and not a run; give another --run"):
-        train(recipe, one_class, folder, device="cpu")
+        train(recipe, one_class, folder, workers=0)
 
     assert [path.name for path in folder.iterdir()] == ["thesis.txt"]
 
@@ -193,7 +288,7 @@ def test_a_run_of_something_else_is_refused(
     (folder / RUN).write_text(json.dumps({**about, name: "other"}))
 
     with pytest.raises(InputError, match=f"{changed}; give another --run, or remove the folder"):
-        train(recipe, one_class, folder, device="cpu")
+        train(recipe, one_class, folder, workers=0)
 
 
 def test_a_damaged_run_document_is_refused(recipe: Recipe, one_class: ClipStore, tmp_path: Path) -> None:
@@ -201,7 +296,7 @@ def test_a_damaged_run_document_is_refused(recipe: Recipe, one_class: ClipStore,
     (folder / RUN).write_text("{")
 
     with pytest.raises(InputError, match=r"run\.json: damaged; give another --run, or remove the folder"):
-        train(recipe, one_class, folder, device="cpu")
+        train(recipe, one_class, folder, workers=0)
 
 
 def test_a_finished_run_needs_nothing(
@@ -210,7 +305,7 @@ def test_a_finished_run_needs_nothing(
     folder = begun(recipe, one_class, tmp_path / "run")
     (folder / METRICS).write_text("{}")
 
-    train(recipe, one_class, folder, device="cpu")
+    train(recipe, one_class, folder, workers=0)
 
     assert "finished already, nothing to do" in capsys.readouterr().err
     assert (folder / METRICS).read_text() == "{}"

@@ -133,7 +133,8 @@ def _trainer(name: str, stage: TrainingStage, folder: Path, machine: Machine, ca
         max_epochs=told.legs,
         accelerator=machine.device,
         devices=machine.devices,
-        strategy="auto" if machine.devices == 1 else "ddp",
+        # A stage does not use every part of its model in every step.
+        strategy="auto" if machine.devices == 1 else "ddp_find_unused_parameters_true",
         # Rank and step decide what a process trains on.
         use_distributed_sampler=False,
         precision="bf16-mixed" if has_bfloat16(machine.device) else "32-true",

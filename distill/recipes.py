@@ -173,7 +173,6 @@ def _demo() -> Recipe:
         student=StudentRecipe(
             frames=Stage(steps=100, windows=16, learning_rate=5e-4, validate_every=50),
             fusion=Stage(steps=250, windows=32, learning_rate=1e-3, validate_every=50),
-            quantised=Stage(steps=60, windows=16, learning_rate=1e-4, validate_every=30),
         ),
     )
 
@@ -197,7 +196,7 @@ def _clips() -> Recipe:
         student=StudentRecipe(
             frames=Stage(steps=300, windows=32, learning_rate=5e-4, validate_every=100),
             fusion=Stage(steps=300, windows=32, learning_rate=1e-3, validate_every=50),
-            quantised=Stage(steps=60, windows=32, learning_rate=1e-4, validate_every=30),
+            quantised=Stage(steps=100, windows=32, learning_rate=1e-5, weight_decay=0.0, validate_every=50),
         ),
     )
 
@@ -214,7 +213,7 @@ def _faceforensics() -> Recipe:
             frames=Stage(steps=20_000, windows=16, learning_rate=5e-4, validate_every=1000, patience=8),
             fusion=Stage(steps=10_000, windows=64, learning_rate=1e-3, validate_every=500, patience=8),
             together=Stage(steps=2_000, windows=4, accumulate=8, learning_rate=5e-5, validate_every=500),
-            quantised=Stage(steps=1_000, windows=16, learning_rate=5e-5, validate_every=250),
+            quantised=Stage(steps=1_000, windows=16, learning_rate=1e-5, weight_decay=0.0, validate_every=250),
         ),
     )
 

@@ -140,6 +140,9 @@ def _run(opened: Opened, recipe: Recipe, store: ClipStore, records: list[VideoRe
     ranges: dict[str, tuple[float, float]] | None = None
     if told.quantised is not None:
         student, ranges = training.quantised(student, told.quantised)
+    if torch.distributed.is_initialized() and torch.distributed.get_rank():
+        # The first of several processes writes for all.
+        return
     judged: dict[Role, Judged] = {}
     models: dict[Role, Teacher | Student] = {"teacher": teaching.teacher, "student": student}
     for role, model in models.items():

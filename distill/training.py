@@ -170,7 +170,8 @@ class Training:
         scratch = told.weights == "scratch" and not told.start_from_teacher
         steps = self._frames(told.frames, seed=seed, primed=scratch)
         if taught is not None and not (self.stages / f"{prefix}_frames.json").is_file():
-            shown = steps.clips(told.frames.legs * told.frames.leg_steps)
+            # Devices that train side by side take every other batch.
+            shown = steps.clips(told.frames.legs * told.frames.leg_steps * self._machine.devices)
             with self._alone():
                 steps = steps.taught(frame_teaching(teacher, self._sides.train_frames, self.targets, shown))
         self._fit(f"{prefix}_frames", frames, steps, self._val_frames())

@@ -39,8 +39,6 @@ class Line:
 def short_recipe() -> Recipe:
     """The demo's recipe for a student of 64 px, a few steps a stage."""
     recipe = recipe_named("demo")
-    quantised = recipe.student.quantised
-    assert quantised is not None
     return replace(
         recipe,
         product=replace(recipe.product, preprocess=PreprocessSpec(size=64, margin=1.5)),
@@ -51,7 +49,6 @@ def short_recipe() -> Recipe:
             recipe.student,
             frames=_short(recipe.student.frames),
             fusion=_short(recipe.student.fusion),
-            quantised=_short(quantised),
         ),
     )
 

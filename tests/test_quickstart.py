@@ -40,11 +40,11 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def executed(folder: Path) -> Any:
-    """The notebook with its outputs: a corpus of eight people, one pass in every stage, one light target."""
+    """The notebook with its outputs: a corpus of six people, the smallest student, one pass a stage, one light target."""
     make_demo_corpus(folder / "videos", settings=CORPUS, workers=2)
     book = notebook()
     (parameters,) = (one for one in book.cells if "parameters" in one.metadata.get("tags", []))
-    parameters.source += '\nVIDEOS, EPOCHS, TARGET = "videos", 1, "onnx"'
+    parameters.source += '\nVIDEOS, STUDENT, EPOCHS, TARGET = "videos", "m0_6", 1, "onnx"'
     NotebookClient(book, timeout=TIMEOUT_S, resources={"metadata": {"path": str(folder)}}).execute()
     return book
 

@@ -87,6 +87,6 @@ def test_the_reference_teacher_has_the_reference_settings() -> None:
     assert (fusion.dropout, fusion.norm) == (0.1, "layer")
 
 
-@pytest.mark.parametrize("name", RECIPES)
-def test_every_recipe_ends_with_training_for_int8(name: str) -> None:
+@pytest.mark.parametrize("name", ["clips", "faceforensics"])
+def test_recipes_for_footage_end_with_training_for_int8(name: str) -> None:
     assert recipe_named(name).student.quantised is not None

@@ -1,4 +1,4 @@
-"""A whole run in seconds: a store of noise, a few steps a stage. `python -m tests.distill.tiny STORE RUN` trains it."""
+"""A whole run in seconds, on a store of noise: `python -m tests.distill.tiny STORE RUN [DEVICES]` trains it."""
 
 import sys
 from dataclasses import replace
@@ -30,8 +30,6 @@ def tiny_recipe(*, quantised: bool = False) -> Recipe:
         return replace(stage, steps=STEPS, windows=4, validate_every=STEPS // 2)
 
     recipe = recipe_named("demo")
-    told = recipe.student.quantised
-    assert told is not None
     return replace(
         recipe,
         product=replace(recipe.product, preprocess=PreprocessSpec(size=32, margin=1.2)),
@@ -47,14 +45,16 @@ def tiny_recipe(*, quantised: bool = False) -> Recipe:
             recipe.student,
             frames=short(recipe.student.frames),
             fusion=short(recipe.student.fusion),
-            quantised=short(told) if quantised else None,
+            quantised=short(Stage(steps=STEPS, windows=4, learning_rate=1e-5)) if quantised else None,
         ),
     )
 
 
 if __name__ == "__main__":
     # Imported here: a child that only looks at the recipe needs no trainer.
+    from distill.fit import Machine
     from distill.train import train
 
     with ClipStore.read(Path(sys.argv[1])) as store:
-        train(tiny_recipe(), store, Path(sys.argv[2]), workers=0)
+        machine = Machine(device="cpu", devices=int(sys.argv[3]) if len(sys.argv) > 3 else 1)
+        train(tiny_recipe(), store, Path(sys.argv[2]), machine=machine, workers=0)

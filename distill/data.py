@@ -219,7 +219,7 @@ def with_twins(data: ClipData, draw: Draw, share: float) -> tuple[Draw, list[tup
     half = len(draw.windows) // 2
     count = round(share * half) if data.twins else 0
     windows, variants = list(draw.windows), list(draw.variants)
-    pairs = []
+    pairs: list[tuple[int, int]] = []
     for row in range(half):
         if len(pairs) < count and windows[row] in data.twins:
             windows[half + len(pairs)] = data.twins[windows[row]]

@@ -288,7 +288,7 @@ def _for_epochs(recipe: Recipe, sides: Sides, epochs: int) -> Recipe:
     fake = int(sides.train.is_fake.sum())
     windows = max(fake, len(sides.train.windows) - fake)
 
-    def timed(part: Any) -> dict[str, Stage]:
+    def timed(part: Any) -> dict[str, Any]:
         stages = {field.name: value for field in fields(part) if isinstance(value := getattr(part, field.name), Stage)}
         steps = {name: epochs * max(1, round(2 * windows / stage.windows)) for name, stage in stages.items()}
         return {

@@ -97,12 +97,14 @@ def _unknown(subject: Subject) -> str:
     """Why it is not known what the subject has seen; nothing where it is."""
     if subject.run is None:
         return "its manifest names no run"
+    # A page is shown elsewhere, so it says which run and not where.
+    name = subject.run.name
     if not subject.run.is_dir():
-        return f"the run that it came from is not in {subject.run}"
+        return f"its run {name} is not where it was when it was exported"
     if not (subject.run / DATA).is_file():
-        return f"{subject.run} has no {DATA}; train it again to have one"
+        return f"the run {name} has no {DATA}; train it again to have one"
     if subject.kind == "artifact" and _weights_of(subject.run) != subject.weights_sha256:
-        return f"{subject.run} holds other weights by now"
+        return f"the run {name} holds other weights by now"
     return ""
 
 

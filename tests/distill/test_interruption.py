@@ -41,12 +41,12 @@ def killed_at(process: "subprocess.Popen[str]", words: str) -> str:
     """Everything it said until it said `words`, and was killed there."""
     assert process.stderr is not None
     said = []
-    for line in process.stderr:
-        said.append(line)
-        if words in line:
-            process.send_signal(signal.SIGKILL)
-            break
-    process.wait()
+    with process:
+        for line in process.stderr:
+            said.append(line)
+            if words in line:
+                process.send_signal(signal.SIGKILL)
+                break
     return "".join(said)
 
 

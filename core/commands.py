@@ -13,7 +13,7 @@ from core.corpus import read_corpus
 from core.detector import Detection
 from core.errors import InputError
 from core.faces import FaceSettings
-from core.manifest import Manifest, open_artifacts
+from core.manifest import Manifest, open_to_judge
 from core.prepare import Forged, PrepareSettings, prepare
 from core.preprocess import PreprocessSpec
 from core.store import ClipStore
@@ -128,12 +128,7 @@ class Detect:
         """See `core.detector`."""
         if not self.videos:
             raise InputError("no video given; type `python -m core detect VIDEO`")
-        manifest = open_artifacts(self.artifact)
-        if not manifest.trained and not self.allow_untrained:
-            raise InputError(
-                f"{self.artifact}: an untrained program, its answers mean nothing; "
-                "train one with `python -m distill`, or add --allow-untrained to run it all the same"
-            )
+        manifest = open_to_judge(self.artifact, allow_untrained=self.allow_untrained)
         for video in self.videos:
             if not video.is_file():
                 raise InputError(f"{video}: no such file; give the path of a video")

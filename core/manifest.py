@@ -166,6 +166,17 @@ def open_artifacts(folder: Path) -> Manifest:
     return manifest
 
 
+def open_to_judge(folder: Path, *, allow_untrained: bool) -> Manifest:
+    """As `open_artifacts`; InputError as well for a program that was never trained, unless that is asked for."""
+    manifest = open_artifacts(folder)
+    if not manifest.trained and not allow_untrained:
+        raise InputError(
+            f"{folder}: an untrained program, its answers mean nothing; "
+            "train one with `python -m distill`, or add --allow-untrained to run it all the same"
+        )
+    return manifest
+
+
 def read_manifest(file: Path) -> Manifest:
     """Parse and validate `file`; InputError names the first thing that is wrong."""
     try:

@@ -8,12 +8,11 @@ from typing import Annotated, Any
 import tyro
 
 from core.command_line import page, progress, say
+from core.commands import DEMO_ARTIFACT
 from core.errors import InputError
 from core.pages import refuse_unwritable, write_page
 from core.runtimes import missing_extra
 from core.store import ClipStore
-
-DEMO_ARTIFACT = Path("artifacts/demo")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,15 +5,12 @@ from pathlib import Path
 from typing import Literal
 
 from core.decision import Decision
-from core.errors import InputError
-from core.manifest import open_artifacts
+from core.manifest import open_to_judge
 from core.preprocess import PreprocessSpec
 from core.runtimes import Runtime, open_runtime, preferred_artifact
 
 BATCH = 64
 """Frames, or windows, at a time where the runtime takes any number; an exported program takes one."""
-
-REMEDY = "train one with `python -m distill`, or add --allow-untrained to run it all the same"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,9 +61,7 @@ def subject_of_run(folder: Path) -> Subject:
 
 def subject_of_artifact(folder: Path, *, allow_untrained: bool = False) -> Subject:
     """The preferred artefact of a folder. InputError where it is none, is damaged, or has no meaning."""
-    manifest = open_artifacts(folder)
-    if not manifest.trained and not allow_untrained:
-        raise InputError(f"{folder}: an untrained program, its answers mean nothing; {REMEDY}")
+    manifest = open_to_judge(folder, allow_untrained=allow_untrained)
     artifact = preferred_artifact(manifest)
     return Subject(
         kind="artifact",

@@ -25,12 +25,12 @@ FIGURES = {
 """Name in the document -> what a person reads, and what it means."""
 
 COUNTS = {
-    "videos_real": "real",
-    "videos_fake": "fake",
-    "undecided": "undecided",
-    "identities": "people",
-    "windows": "windows",
-    "frames": "frames, once in each window",
+    "videos_real": ("real videos", "decided ones"),
+    "videos_fake": ("fake videos", "decided ones"),
+    "undecided": ("undecided", "videos without a window of enough faces; in no figure but coverage"),
+    "identities": ("people", "who are drawn anew for an interval, with all their videos"),
+    "windows": ("windows", "decided ones"),
+    "frames": ("frames", "once for each decided window that shows them"),
 }
 
 GROUPS = {
@@ -43,14 +43,14 @@ GROUPS = {
 }
 
 GROUP_COLUMNS = {
-    "videos_real": "real",
-    "videos_fake": "fake",
-    "undecided": "undecided",
     "auc": "video AUC",
     "frame_auc": "frame AUC",
     "accuracy": "accuracy",
     "true_positive_rate": "fakes found",
     "false_positive_rate": "false alarms",
+    "videos_real": "real",
+    "videos_fake": "fake",
+    "undecided": "undecided",
 }
 
 KINDS = {
@@ -84,11 +84,11 @@ def change(value: float | None) -> str:
 
 
 def interval(pair: list[float] | None, *, signed: bool = False) -> str:
-    """`0.91 to 0.97`; nothing where there is none."""
+    """`0.91 to 0.97`; nothing where there is none. Of no width it is no certainty, so that is said."""
     if pair is None:
         return ""
     low, high = (f"{value:+.2f}" if signed else f"{value:.2f}" for value in pair)
-    return f"{low} to {high}"
+    return f"{low} in every draw" if pair[0] == pair[1] else f"{low} to {high}"
 
 
 def subject_of(document: Mapping[str, Any]) -> str:

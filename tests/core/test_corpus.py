@@ -324,6 +324,35 @@ def test_a_compression_is_refused_where_there_are_none(tmp_path: Path) -> None:
         read_corpus(indexed(tmp_path, *forged()), compressions=["c23"])
 
 
+# Judged alone, without a split
+
+
+@pytest.mark.parametrize("label", ["real", "fake"])
+def test_what_is_only_judged_needs_no_split_and_one_class(tmp_path: Path, label: str) -> None:
+    touch(tmp_path, people(2, label=label))
+    corpus = read_corpus(tmp_path, undivided=True)
+    assert [(entry.label, entry.split) for entry in corpus.entries] == [(label, "test")] * 2
+    assert not corpus.gives_sides
+
+
+def test_people_whom_fakes_tie_together_can_be_judged(tmp_path: Path) -> None:
+    touch(tmp_path, ["real/000.mp4", "real/001.mp4", "fake/000_001.mp4", "fake/001_000.mp4"])
+    assert {entry.split for entry in read_corpus(tmp_path, undivided=True).entries} == {"test"}
+
+
+def test_the_sides_that_a_corpus_gives_are_kept(tmp_path: Path) -> None:
+    rows = ["1.mp4,real,anna,,train", "2.mp4,real,bert,,val", "3.mp4,fake,carl,swap,test"]
+    corpus = read_corpus(indexed(tmp_path, *rows), undivided=True)
+    assert [entry.split for entry in corpus.entries] == ["train", "val", "test"]
+    assert corpus.gives_sides
+
+
+def test_a_method_of_too_few_fakes_to_be_split_can_be_judged(tmp_path: Path) -> None:
+    rows = [*forged(), "rare.mp4,fake,id0,rare,"]
+    corpus = read_corpus(indexed(tmp_path, *rows), undivided=True, methods=["rare"])
+    assert sum(entry.label == "fake" for entry in corpus.entries) == 1
+
+
 # The split, more of which is in test_splits.py
 
 

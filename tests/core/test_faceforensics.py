@@ -104,6 +104,18 @@ def test_a_youtube_video_has_its_number_for_identity_and_the_official_side(tmp_p
     assert corpus.notes == ()
 
 
+def test_what_is_only_judged_has_the_official_sides_and_every_fake_of_the_actors_on_the_test_side(
+    tmp_path: Path,
+) -> None:
+    corpus = read_corpus(actors(youtube(tmp_path)), undivided=True)
+    official = read_corpus(tmp_path, methods=["Deepfakes"])
+    assert {entry for entry in corpus.entries if "actor" not in entry.identity} == set(official.entries)
+    of_actors = [entry for entry in corpus.entries if "actor" in entry.identity]
+    assert len(of_actors) == len(ORIGINAL_SCENES) + len(SWAPPED_SCENES)
+    assert {entry.split for entry in of_actors} == {"test"}
+    assert (corpus.gives_sides, corpus.notes) == (True, ())
+
+
 def test_an_actor_is_not_the_person_of_a_youtube_video(tmp_path: Path) -> None:
     found = {entry.path: entry for entry in read_corpus(actors(youtube(tmp_path))).entries}
     assert found["original_sequences/actors/c23/videos/01__kitchen_pan.mp4"].identity == "actor-01"

@@ -1,5 +1,6 @@
 """From videos to a store: what is kept, what is reused, what survives an interruption, and what is refused."""
 
+import hashlib
 import json
 import shutil
 from collections.abc import Callable
@@ -71,6 +72,11 @@ def test_a_record_says_what_the_corpus_and_the_video_say(prepared: Path) -> None
     assert faces(anna) == [True] * 12
     assert anna.windows == ((0, 12),)
     assert found["real/bert_1.mp4"].windows == ((0, 20), (4, 24))
+
+
+def test_a_record_names_the_bytes_of_its_video(prepared: Path, folder: Path) -> None:
+    for path, record in records(prepared).items():
+        assert record.content_sha256 == hashlib.sha256((folder / path).read_bytes()).hexdigest()
 
 
 def test_a_face_that_is_away_leaves_its_samples_invalid(prepared: Path) -> None:

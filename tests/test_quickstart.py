@@ -45,7 +45,11 @@ def executed(folder: Path) -> Any:
     book = notebook()
     (parameters,) = (one for one in book.cells if "parameters" in one.metadata.get("tags", []))
     parameters.source += '\nVIDEOS, STUDENT, EPOCHS, TARGET = "videos", "m0_6", 1, "onnx"'
-    NotebookClient(book, timeout=TIMEOUT_S, resources={"metadata": {"path": str(folder)}}).execute()
+    with pytest.MonkeyPatch.context() as patch:
+        # Nothing is left in the home folder.
+        for name in ("IPYTHONDIR", "JUPYTER_RUNTIME_DIR"):
+            patch.setenv(name, str(folder / "jupyter"))
+        NotebookClient(book, timeout=TIMEOUT_S, resources={"metadata": {"path": str(folder)}}).execute()
     return book
 
 

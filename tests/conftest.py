@@ -45,5 +45,5 @@ def line(tmp_path_factory: pytest.TempPathFactory) -> "Line":
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The line takes longest and begins; whoever else needs it comes last, so that nobody waits."""
-    places = {"test_line.py": 0, "test_line_detect.py": 2}
+    places = {"test_line.py": 0, "test_quickstart.py": 0, "test_line_detect.py": 2}
     items.sort(key=lambda item: places.get(item.path.name, 1))

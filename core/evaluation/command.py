@@ -99,7 +99,8 @@ class Evaluate:
         with ClipStore.read(gathered.store) as store:
             chosen = chosen_records(store, choice, gathered, subject.decision)
             left_out = left_out_of(chosen, subject, side=self.split)
-            records = [record for record in chosen if record.key not in left_out.keys]
+            gone = left_out.keys
+            records = [record for record in chosen if record.key not in gone]
             if not records:
                 raise InputError(
                     f"{self.corpus}: {left_out.text()}, and nothing else is there to judge; give videos that the run "

@@ -89,7 +89,7 @@ def left_out_of(records: Sequence[VideoRecord], subject: Subject, *, side: str |
     people = {record.identity for record in own}
     lent = [r for r in records if r.content_sha256 not in seen and r.forgery is not None and r.source in people]
     unknown = sum(not record.content_sha256 for record in records)
-    because = f"{counted(unknown, 'clip')} not checked: the store does not say which video it is of" if unknown else ""
+    because = f"{counted(unknown, 'clip')} not checked: the store does not name the video" if unknown else ""
     return LeftOut(checked=not unknown, because=because, records=tuple(own), lent=tuple(lent))
 
 

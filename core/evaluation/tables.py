@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from rich.table import Table
+from rich.text import Text
 
 from core.evaluation.wording import (
     FIGURES,
@@ -22,9 +23,10 @@ GROUPS_SHOWN = 12
 """Of a kind: the document and the page hold all of them."""
 
 
-def tables_of(document: Mapping[str, Any]) -> Iterator[Table | str]:
+def tables_of(document: Mapping[str, Any]) -> Iterator[Table | Text]:
     """What was judged, the figures, their breakdown, and the robustness table if there is one."""
-    yield f"{subject_of(document)}\n{extent_of(document)}\n{document['left_out']['text']}"
+    # A name from the corpus is text, whatever rich could read into its brackets.
+    yield Text(f"{subject_of(document)}\n{extent_of(document)}\n{document['left_out']['text']}")
     yield _figures(document)
     breakdown = _breakdown(document["by"])
     if breakdown.row_count:
@@ -59,7 +61,7 @@ def _breakdown(by: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> Table:
             title + (f" (the {GROUPS_SHOWN} least accurate of {len(groups)})" if left > 0 else ""), style="bold"
         )
         for name, block in shown:
-            table.add_row(f"  {name}", *(figure(block[column]) for column in GROUP_COLUMNS))
+            table.add_row(Text(f"  {name}"), *(figure(block[column]) for column in GROUP_COLUMNS))
     return table
 
 

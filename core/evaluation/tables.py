@@ -85,7 +85,9 @@ def _robustness(document: Mapping[str, Any]) -> Table:
     table.caption = SAME_BOXES
     for column in table.columns[2:]:
         column.justify = "right"
-    kind = ""
+    clean, kind = document["figures"], ""
+    auc, frame_auc, accuracy = (figure(clean[name]) for name in ("auc", "frame_auc", "accuracy"))
+    table.add_row("clean", "nothing", auc, "", "", frame_auc, "", accuracy)
     for row in document["perturbations"]:
         if row["kind"] != kind:
             table.add_section()

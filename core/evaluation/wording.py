@@ -78,15 +78,15 @@ def figure(value: float | None) -> str:
 
 
 def change(value: float | None) -> str:
-    """`+0.012`, `-0.300`."""
-    return "-" if value is None else f"{value:+.3f}"
+    """`+0.012`, `-0.300`, and no sign to what rounds to nothing."""
+    return "-" if value is None else _signed(value, 3)
 
 
 def interval(pair: list[float] | None, *, signed: bool = False) -> str:
     """`0.91 to 0.97`; nothing where there is none. Of no width it is no certainty, so that is said."""
     if pair is None:
         return ""
-    low, high = (f"{value:+.2f}" if signed else f"{value:.2f}" for value in pair)
+    low, high = (_signed(value, 2) if signed else f"{value:.2f}" for value in pair)
     return f"{low} in every draw" if pair[0] == pair[1] else f"{low} to {high}"
 
 
@@ -107,3 +107,7 @@ def extent_of(document: Mapping[str, Any]) -> str:
         f"{name}, {side}: {figures['videos_real']} real and {figures['videos_fake']} fake videos decided, "
         f"{figures['undecided']} undecided, {figures['identities']} people"
     )
+
+
+def _signed(value: float, digits: int) -> str:
+    return f"{value:+.{digits}f}" if round(value, digits) else f"{0:.{digits}f}"

@@ -14,6 +14,7 @@ from core.command_line import page, run_command
 from core.evaluation.command import Evaluate
 from core.evaluation.page import page_of
 from core.evaluation.tables import tables_of
+from core.evaluation.wording import change, interval
 from core.manifest import MANIFEST
 from core.store import ClipStore, VideoRecord
 from tests.core.judging import filled, record, student_run
@@ -145,6 +146,20 @@ def test_the_robustness_table_has_six_kinds_of_three_strengths(
     text = page_of(document)
     assert "H.264 at crf 44" in text
     assert not REQUEST.search(text)
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"), [(0.0124, "+0.012"), (-0.3, "-0.300"), (-0.0004, "0.000"), (0.0, "0.000"), (None, "-")]
+)
+def test_a_change_has_its_sign_unless_it_rounds_to_nothing(value: float | None, expected: str) -> None:
+    assert change(value) == expected
+
+
+def test_an_interval_of_no_width_says_so() -> None:
+    assert interval([0.912, 0.978]) == "0.91 to 0.98"
+    assert interval([1.0, 1.0]) == "1.00 in every draw"
+    assert interval([-0.112, 0.001], signed=True) == "-0.11 to 0.00"
+    assert interval(None) == ""
 
 
 # What it leaves out

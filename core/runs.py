@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -109,6 +110,15 @@ def read_tensors(file: Path) -> dict[str, Tensor]:
         raise InputError(f"{file}: damaged or not safetensors ({error}); train the run again") from error
 
 
+def misfit(model: nn.Module, tensors: Mapping[str, Tensor]) -> str | None:
+    """The first tensor that is not one of the model's, or has another shape, by name; None where all fit."""
+    expected = model.state_dict()
+    wrong = sorted(set(tensors) ^ set(expected)) or sorted(
+        name for name in tensors if tensors[name].shape != expected[name].shape
+    )
+    return wrong[0] if wrong else None
+
+
 def write_model(folder: Path, model: nn.Module, document: ModelDocument) -> None:
     """Write the weights, then the document that says they are whole."""
     write_tensors(folder / f"{document.role}.safetensors", model.state_dict())
@@ -160,14 +170,9 @@ def _document(folder: Path, role: Role) -> ModelDocument:
 def _filled(model: Model, folder: Path, document: ModelDocument) -> Model:
     file = folder / f"{document.role}.safetensors"
     tensors = read_tensors(file)
-    expected = model.state_dict()
-    wrong = sorted(set(tensors) ^ set(expected)) or sorted(
-        name for name in tensors if tensors[name].shape != expected[name].shape
-    )
-    if wrong:
-        raise InputError(
-            f"{file}: {wrong[0]} does not fit the architecture in {document.role}.json; train the run again"
-        )
+    wrong = misfit(model, tensors)
+    if wrong is not None:
+        raise InputError(f"{file}: {wrong} does not fit the architecture in {document.role}.json; train the run again")
     model.load_state_dict(tensors)
     if weights_sha256(model) != document.weights_sha256:
         raise InputError(f"{file}: not the weights that {document.role}.json was written for; train the run again")

@@ -116,6 +116,12 @@ class VideoRecord(BaseModel):
         return Box(x=face[0], y=face[1], w=face[2], h=face[3])
 
 
+def coverage_of(records: Iterable[VideoRecord]) -> float:
+    """Share of all samples that show a face; 0 where there is no sample."""
+    shown = [sample.face is not None for record in records for sample in record.samples]
+    return sum(shown) / len(shown) if shown else 0.0
+
+
 Picture = tuple[PictureKind, int, bytes]
 """(kind, index of the sample, PNG)."""
 

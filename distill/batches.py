@@ -13,7 +13,7 @@ from torch.utils.data import Dataset, Sampler
 from core.decision import WINDOW
 from core.seeding import seeded_generator
 from distill.data import Batch, ClipData, with_twins
-from distill.sampling import Schedule
+from distill.sampling import Draw, Schedule
 from distill.streams import Streams
 from distill.targets import FrameTargets, FrameTeaching
 
@@ -58,9 +58,6 @@ class TaughtWindows:
 class Steps(Dataset[T], Generic[T]):
     """Batches by the number of their step."""
 
-    replaced = 0
-    """Clips below minimum coverage that others stood in for."""
-
     @property
     def epoch_steps(self) -> int:
         """Steps that show as many clips as the larger class has."""
@@ -68,6 +65,10 @@ class Steps(Dataset[T], Generic[T]):
 
     def ask(self, step: int) -> None:
         """Begin whatever takes time."""
+
+    def replaced(self, count: int) -> int:
+        """Clips below minimum coverage that others stood in for in the first `count` steps."""
+        return 0
 
 
 class FrameSteps(Steps[TaughtFrames]):
@@ -111,12 +112,11 @@ class FrameSteps(Steps[TaughtFrames]):
 
     def ask(self, step: int) -> None:
         """Have the clips rendered."""
-        draw, _ = with_twins(self._data, self._schedule.at(step), self._twin_share)
+        draw, _ = self._drawn(step)
         self._shown(step).ask(draw.windows, draw.variants)
 
     def __getitem__(self, step: int) -> TaughtFrames:
-        draw, pairs = with_twins(self._data, self._schedule.at(step), self._twin_share)
-        self.replaced += draw.replaced
+        draw, pairs = self._drawn(step)
         shown = self._shown(step)
         clips = shown.batch(draw.windows, draw.variants, pairs)
         if shown is not self._data:
@@ -129,13 +129,21 @@ class FrameSteps(Steps[TaughtFrames]):
 
     def clips(self, count: int) -> set[tuple[int, int]]:
         """(window, k) of all that the first `count` steps show."""
-        draws = (with_twins(self._data, self._schedule.at(step), self._twin_share)[0] for step in range(count))
+        draws = (self._drawn(step)[0] for step in range(count))
         return {clip for draw in draws for clip in zip(draw.windows, draw.variants, strict=True)}
+
+    def replaced(self, count: int) -> int:
+        """See `Steps`."""
+        return sum(self._schedule.at(step).replaced for step in range(count))
 
     def taught(self, teaching: FrameTeaching) -> "FrameSteps":
         """The same steps, with the teacher's answers."""
         self._teaching = teaching
         return self
+
+    def _drawn(self, step: int) -> tuple[Draw, list[tuple[int, int]]]:
+        """The clips of a step, twins among them, and the rows of real clips and their twins."""
+        return with_twins(self._data, self._schedule.at(step), self._twin_share)
 
     def _shown(self, step: int) -> ClipData:
         """The primer, or what comes after it."""

@@ -4,7 +4,6 @@ A checkpoint is two files, `NAME.safetensors` with every tensor and `NAME.json` 
 order: the document names the tensors' sha256, so a checkpoint whose document exists is whole.
 """
 
-import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,8 @@ from lightning.pytorch.plugins.io import CheckpointIO
 from torch import Tensor
 
 from core.errors import InputError
-from core.runs import read_tensors, write_json, write_tensors
+from core.manifest import sha256_of
+from core.runs import misfit, read_tensors, write_json, write_tensors
 
 FORMAT = 1
 ADVICE = "remove the file to train that stage from its beginning, or give another --run"
@@ -33,7 +33,7 @@ class SafetensorsCheckpointIO(CheckpointIO):
         document = {"format": FORMAT, "checkpoint": _plain(checkpoint, "", tensors)}
         file = place.with_name(place.name + ".safetensors")
         write_tensors(file, tensors)
-        write_json(place.with_name(place.name + ".json"), {**document, "sha256": _sha256(file)})
+        write_json(place.with_name(place.name + ".json"), {**document, "sha256": sha256_of(file)})
 
     def load_checkpoint(self, path: str | Path, map_location: Any = None, weights_only: bool | None = None) -> Any:
         """What was saved. InputError names the file that is missing, damaged or of another format."""
@@ -47,7 +47,7 @@ class SafetensorsCheckpointIO(CheckpointIO):
         if found != FORMAT:
             raise InputError(f"{document_file}: checkpoint format {found!r}, this version reads {FORMAT}; {ADVICE}")
         tensors = read_tensors(file)
-        if _sha256(file) != document.get("sha256"):
+        if sha256_of(file) != document.get("sha256"):
             raise InputError(f"{file}: not the tensors that {document_file.name} was written for; {ADVICE}")
         try:
             return _restored(document["checkpoint"], tensors)
@@ -99,16 +99,8 @@ def _restored(value: Any, tensors: dict[str, Tensor]) -> Any:
     return parts if kind == "list" else tuple(parts)
 
 
-def _sha256(file: Path) -> str:
-    with file.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
 def refuse_misfit(module: torch.nn.Module, tensors: dict[str, Tensor], file: Path) -> None:
     """InputError where `tensors` are not the weights of `module`'s architecture; it names the first that is wrong."""
-    expected = module.state_dict()
-    wrong = sorted(set(tensors) ^ set(expected)) or sorted(
-        name for name, tensor in tensors.items() if tensor.shape != expected[name].shape
-    )
-    if wrong:
-        raise InputError(f"{file}: weights of another architecture ({wrong[0]}); {ADVICE}")
+    wrong = misfit(module, tensors)
+    if wrong is not None:
+        raise InputError(f"{file}: weights of another architecture ({wrong}); {ADVICE}")

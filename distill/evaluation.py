@@ -7,7 +7,7 @@ import torch
 from core.decision import Decision
 from core.metrics import Metrics, ScoredWindow, summarise
 from core.models import Student, Teacher
-from core.store import VideoRecord
+from core.store import VideoRecord, coverage_of
 from distill.data import ClipData
 from distill.streams import Streams
 from distill.targets import judged_alone, window_logits
@@ -40,11 +40,9 @@ def score(model: Teacher | Student, streams: Streams, data: ClipData) -> list[Sc
 def metrics_of(windows: Sequence[ScoredWindow], records: Sequence[VideoRecord], decision: Decision) -> Metrics:
     """The block of metrics.json over one side of the split, whose videos are `records`."""
     decided = {window.video for window in windows}
-    samples = [sample for record in records for sample in record.samples]
-    valid = sum(sample.face is not None for sample in samples)
     return summarise(
         windows,
         decision,
         undecided=sum(record.key not in decided for record in records),
-        coverage=valid / len(samples) if samples else 0.0,
+        coverage=coverage_of(records),
     )

@@ -104,7 +104,7 @@ def fit(
     stage.cpu()
     assert keeper.state is not None, "every leg validates"
     module.load_state_dict(keeper.state)
-    record = clock.record(name, stage, steps, keeper)
+    record = clock.record(name, steps, keeper, ranks=max(1, trainer.world_size))
     if trainer.is_global_zero:
         write_tensors(file, keeper.state)
         write_json(document, asdict(record))
@@ -236,7 +236,7 @@ class _Clock(L.Callback):
         )
         self._began = time.perf_counter()
 
-    def record(self, name: str, stage: TrainingStage, steps: Steps[Any], keeper: _KeepBest) -> StageRecord:
+    def record(self, name: str, steps: Steps[Any], keeper: _KeepBest, *, ranks: int) -> StageRecord:
         loop = max(1e-9, self.training + self.waiting)
         return StageRecord(
             name=name,
@@ -248,7 +248,7 @@ class _Clock(L.Callback):
             epoch_seconds=loop / max(1, self.steps) * steps.epoch_steps,
             best_score=keeper.score,
             best_step=keeper.step,
-            replaced=steps.replaced,
+            replaced=steps.replaced(self.steps * ranks),
         )
 
 

@@ -7,10 +7,7 @@ that another teacher, variant or setting is another key.
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
-import lmdb
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load, save
@@ -18,13 +15,13 @@ from torch import Tensor
 
 from core.command_line import progress
 from core.decision import WINDOW
-from core.errors import InputError, WorkError
+from core.errors import InputError
+from core.kept_values import KeptValues
 from core.models import Student, Teacher
 from core.runs import weights_sha256
 from distill.data import Batch, ClipData
 from distill.streams import FusedEncoder, Streams
 
-MAP_BYTES = 1 << 38
 FORMAT = "1"
 """Changes with what a value holds and how it is computed."""
 
@@ -41,49 +38,28 @@ class FrameTargets:
     """float32 [N, F, 2]: each frame judged alone."""
 
 
-class TargetStore:
+class TargetStore(KeptValues):
     """A folder of the teacher's answers by key."""
 
     def __init__(self, folder: Path) -> None:
-        """Open `folder`, or begin it. InputError where something else is there."""
-        folder.mkdir(parents=True, exist_ok=True)
-        try:
-            self._environment = lmdb.open(str(folder), map_size=MAP_BYTES, readahead=False)
-        except lmdb.Error as error:
-            raise InputError(f"{folder}: not a store of targets ({error}); remove it, or name another") from error
-        self.folder = folder
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._environment.close()
-
-    def __len__(self) -> int:
-        """How many clips' answers are kept."""
-        return int(self._environment.stat()["entries"])
+        """See `KeptValues`."""
+        super().__init__(folder, "a store of targets")
 
     def holds(self, key: str) -> bool:
         """Whether that clip was asked of already."""
-        with self._environment.begin() as transaction:
+        with self.reading() as transaction:
             return transaction.get(key.encode()) is not None
 
     def put(self, answers: Iterable[tuple[str, dict[str, Tensor]]]) -> None:
         """Keep each clip's tensors; WorkError where nothing can be written."""
-        try:
-            with self._environment.begin(write=True) as transaction:
-                for key, tensors in answers:
-                    transaction.put(key.encode(), save({name: part.contiguous() for name, part in tensors.items()}))
-        except lmdb.Error as error:
-            raise WorkError(f"{self.folder}: could not be written ({error}); make room and type it again") from error
+        self.write((key, save({name: part.contiguous() for name, part in parts.items()})) for key, parts in answers)
 
     def get(self, key: str) -> dict[str, Tensor]:
         """The tensors of a clip that is there; InputError where they are damaged."""
-        with self._environment.begin() as transaction:
-            value = transaction.get(key.encode())
-        assert value is not None, key
+        with self.reading() as transaction:
+            kept = transaction.get(key.encode())
+            assert kept is not None, key
+            value = bytes(kept)
         try:
             return load(value)
         except SafetensorError as error:

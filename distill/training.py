@@ -125,7 +125,7 @@ class Training:
             stage = TeacherFrames(teacher, told.frames, losses=losses, seed=recipe.seed)
             steps = self._frames(told.frames, primed=told.weights == "scratch")
             self._fit("teacher_frames", stage, steps, self._val_frames())
-        train, val = self._streams("teacher", teacher, "train"), self._streams("teacher", teacher, "val")
+        train, val = self.streams("teacher", teacher, "train"), self.streams("teacher", teacher, "val")
         fusion = Fusion(teacher.fusion, told.fusion, losses=losses, seed=recipe.seed)
         self._fit(
             "teacher_fusion",
@@ -138,29 +138,25 @@ class Training:
                 teacher, told.together, losses=losses, depth_trained=self._depth_trained, seed=recipe.seed
             )
             self._fit("teacher_together", together, self._whole(told.together, None), self._val_whole())
-            train = self._streams("teacher", teacher, "train")
+            train = self.streams("teacher", teacher, "train")
         teacher.eval()
         with self._alone():
-            return Teaching(
-                teacher=teacher,
-                windows=window_teaching(teacher, train, self.targets),
-            )
+            return Teaching(teacher=teacher, windows=window_teaching(teacher, train, self.targets))
 
     def student(
         self, teaching: Teaching, told: StudentRecipe, config: StudentConfig, *, prefix: str = "student", seed: int
     ) -> Student:
-        """The student that `told` makes; fused where it was trained for int8, with `activation_ranges` then."""
+        """The student that `told` makes, in float."""
         torch.manual_seed(seed + 1)
         student = Student(config)
         load_trunks(student, told.weights)
         teacher = teaching.teacher
         if told.start_from_teacher and config.trunk == teacher.config.trunk:
             student.trunk.load_state_dict(teacher.rgb_trunk.state_dict())
-        losses = told.losses
         frames = StudentFrames(
             student,
             told.frames,
-            losses=losses,
+            losses=told.losses,
             temperature=told.temperature,
             teacher_dim=teacher.embed_dim,
             depth_trained=self._depth_trained,
@@ -180,7 +176,7 @@ class Training:
             together = Together(
                 student,
                 told.together,
-                losses=losses,
+                losses=told.losses,
                 temperature=told.temperature,
                 depth_trained=self._depth_trained,
                 seed=seed,
@@ -207,14 +203,10 @@ class Training:
         self.records.append(record)
         return fused, ranges
 
-    def streams(self, title: str, model: Teacher | Student, split: Split) -> Streams:
-        """Both streams of a side's whole windows."""
-        return self._streams(title, model, split)
-
     def _student_fusion(
         self, student: Student, told: StudentRecipe, taught: Teaching | None, prefix: str, seed: int
     ) -> None:
-        train, val = self._streams(prefix, student, "train"), self._streams(prefix, student, "val")
+        train, val = self.streams(prefix, student, "train"), self.streams(prefix, student, "val")
         fusion = Fusion(student.fusion, told.fusion, losses=told.losses, temperature=told.temperature, seed=seed)
         steps = WindowSteps(
             self._sides.train,
@@ -225,7 +217,8 @@ class Training:
         )
         self._fit(f"{prefix}_fusion", fusion, steps, validation_windows(val))
 
-    def _streams(self, title: str, model: Teacher | Student, split: Split) -> Streams:
+    def streams(self, title: str, model: Teacher | Student, split: Split) -> Streams:
+        """Both streams of a side's whole windows."""
         data = self._sides.train if split == "train" else self._sides.held_out(split)
         with self._alone():
             streams = embed(f"{title} on {split}", model, data, self._cache, depth_trained=self._depth_trained)

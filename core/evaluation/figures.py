@@ -12,7 +12,7 @@ from core.evaluation.intervals import RESAMPLES, auc_interval, paired_auc_gap
 from core.evaluation.perturbations import Perturbation
 from core.evaluation.scoring import CLEAN, ScoredVideo
 from core.metrics import auc, summarise, window_log_loss
-from core.store import VideoRecord
+from core.store import VideoRecord, coverage_of
 
 Block = dict[str, Any]
 """Figures by name, ready for JSON."""
@@ -58,12 +58,11 @@ def overall(rows: Sequence[Row], decision: Decision, *, seed: int = 0) -> Block:
     logit is right, whatever the threshold. `window_log_loss` is at the decision's temperature.
     """
     windows = [window for row in rows for window in row.video.windows]
-    samples = [sample for row in rows for sample in row.record.samples]
     base = summarise(
         windows,
         decision,
         undecided=sum(row.probability is None for row in rows),
-        coverage=sum(sample.face is not None for sample in samples) / len(samples) if samples else 0.0,
+        coverage=coverage_of(row.record for row in rows),
     )
     interval = auc_interval([(row.record.identity, row.is_fake, p) for row, p in _decided(rows)], seed=seed)
     right = [(fake > real) == window.is_fake for window in windows for real, fake in window.frame_logits]

@@ -13,7 +13,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from core.errors import InputError
-from core.models import Student, StudentConfig
+from core.models import Encode, Student, StudentConfig
 from core.models.fusion import FusionConfig
 from core.quantisation import QuantisedTraining, quantised
 from core.quantisation.rounding import LEAST_WEIGHT_SCALE, RoundedActivation, RoundedWeight, grid
@@ -39,18 +39,6 @@ class Tiny(nn.Module):
         y = F.relu(x + self.mix(x))
         pooled = torch.cat([part.mean(dim=(2, 3), keepdim=True).flatten(1) for part in (F.relu(x), y)], dim=1)
         return self.embed(pooled), y
-
-
-class Encode(nn.Module):
-    """A student's `encode` as a module's `forward`."""
-
-    def __init__(self, student: Student) -> None:
-        super().__init__()
-        self.trunk, self.depth_head = student.trunk, student.depth_head
-        self.encode = student.encode
-
-    def forward(self, frame: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        return self.encode(frame)
 
 
 def pictures(count: int, size: int, seed: int = 0) -> Tensor:

@@ -233,8 +233,7 @@ def test_a_run_says_what_it_was_made_of(made_store: MadeStore, tmp_path: Path) -
 def test_a_damaged_store_of_targets_is_refused_by_name(tmp_path: Path) -> None:
     with TargetStore(tmp_path / "targets") as store:
         store.put([("a", {"logits": torch.zeros(2)})])
-        with store._environment.begin(write=True) as transaction:
-            transaction.put(b"a", b"no tensors")
+        store.write([("a", b"no tensors")])
         with pytest.raises(InputError, match="targets: damaged"):
             store.get("a")
 

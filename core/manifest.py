@@ -7,9 +7,9 @@ import hashlib
 import json
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
-from typing import Final, Literal
+from typing import Annotated, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from core.decision import Decision
 from core.errors import InputError, first_fault
@@ -26,6 +26,18 @@ class Document(BaseModel):
     """Base of every part of the manifest: unknown keys are refused, values do not change."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+def inside(path: str) -> str:
+    """`path`, relative and with forward slashes; ValueError where it leaves the folder that names it."""
+    parts = PurePosixPath(path)
+    if parts.is_absolute() or ".." in parts.parts or "\\" in path or not parts.name:
+        raise ValueError(f"the path {path!r} leaves its folder")
+    return path
+
+
+RelativePath = Annotated[str, AfterValidator(inside)]
+"""Of a file beside the document that names it."""
 
 
 class Source(Document):
@@ -83,7 +95,7 @@ class Delegation(Document):
 
 
 class Artifact(Document):
-    path: str
+    path: RelativePath
     target: TargetName
     backend: str
     precision: Precision
@@ -95,14 +107,6 @@ class Artifact(Document):
     accuracy: Accuracy | None
     delegation: Delegation | None
     verified: Literal["runtime", "reference", "built"]
-
-    @field_validator("path")
-    @classmethod
-    def _inside_the_folder(cls, path: str) -> str:
-        parts = PurePosixPath(path)
-        if parts.is_absolute() or ".." in parts.parts or "\\" in path or not parts.name:
-            raise ValueError(f"the path {path!r} leaves the artefact folder")
-        return path
 
 
 class Rejected(Document):
@@ -128,7 +132,8 @@ class Manifest(Document):
     preferred: str | None = Field(description="path of the artefact that `detect` and the bundle take")
     artifacts: tuple[Artifact, ...]
     rejected: tuple[Rejected, ...] = ()
-    golden: str | None = Field(default=None, description="folder of golden vectors; null where none were made")
+    golden: RelativePath | None = Field(default=None, description="folder of golden vectors; null where none were made")
+    golden_sha256: str | None = Field(default=None, description="of that folder, as of an artefact that is a folder")
 
     def artifact(self, path: str) -> Artifact:
         """The row of that path."""
@@ -151,15 +156,18 @@ def open_artifacts(folder: Path) -> Manifest:
             "or type `python -m export` first"
         )
     manifest = read_manifest(file)
-    for row in manifest.artifacts:
-        path = folder / row.path
+    listed = [(row.path, row.sha256) for row in manifest.artifacts]
+    if manifest.golden is not None:
+        listed.append((manifest.golden, manifest.golden_sha256 or ""))
+    for name, sha256 in listed:
+        path = folder / name
         # What a link points to may change after the check, and may lie anywhere.
         link = next((part for part in _parts(folder, path) if part.is_symlink()), None)
         if link is not None:
             raise InputError(f"{link}: a symbolic link, artefacts are plain files and folders; export it again")
         if not path.exists():
             raise InputError(f"{path}: listed in {file} but missing; export it again")
-        if sha256_of(path) != row.sha256:
+        if sha256_of(path) != sha256:
             raise InputError(f"{path}: its sha256 is not the manifest's; it was changed or damaged: export it again")
     if manifest.preferred is not None and manifest.preferred not in {row.path for row in manifest.artifacts}:
         raise InputError(f"{file}: the preferred artefact {manifest.preferred!r} is not among the listed ones")

@@ -30,6 +30,10 @@ class Export:
     """fp32, fp16 or int8; the usual ones of a target if not given."""
     out: Path | None = None
     """Folder of the artefacts; artifacts/NAME if not given."""
+    bundle: bool = False
+    """Then put the preferred artefact, its manifest and the golden vectors into the Android app's assets."""
+    allow_untrained: bool = False
+    """With --bundle: an untrained program too, to see its speed on a phone."""
 
     def execute(self) -> int:
         """See `export.build` and `export.folder`."""
@@ -37,7 +41,9 @@ class Export:
         self._refuse_contradictions()
         # Imported here: torch takes seconds, and wrong input should not wait for it.
         from export.build import Outcome, build_all
-        from export.folder import former, publish, run_metrics, staging
+        from export.bundle import ASSETS, bundle, refuse_other_assets
+        from export.folder import GOLDEN_FOLDER, former, publish, run_metrics, staging
+        from export.golden import write_golden
         from export.source import Origin
 
         origin = Origin(untrained=self.recipe) if self.untrained else Origin(run=self._run_folder())
@@ -45,6 +51,8 @@ class Export:
         folder = self.out or Path("artifacts") / (self.recipe or source.name)
         kept = former(folder, source.weights_sha256)
         metrics = run_metrics(origin.run)
+        if self.bundle:
+            refuse_other_assets(ASSETS)
         with staging(folder) as scratch, progress(f"export {folder}") as report:
 
             def on_done(outcome: Outcome, done: int) -> None:
@@ -56,9 +64,13 @@ class Export:
             if all(outcome.problem is not None for outcome in outcomes):
                 say(f"error: nothing passed its parity check; {folder} is as it was")
                 return 1
+            write_golden(source, scratch / GOLDEN_FOLDER)
             manifest = publish(folder, scratch, source, outcomes, kept, metrics)
         page().print(_table(manifest))
         say(f"artefacts: {folder}")
+        if self.bundle:
+            bundled = bundle(folder, allow_untrained=self.allow_untrained)
+            say(f"bundle: {bundled.preferred} in {ASSETS}")
         return 1 if any(outcome.problem is not None for outcome in outcomes) else 0
 
     def _run_folder(self) -> Path:
@@ -67,6 +79,10 @@ class Export:
     def _refuse_contradictions(self) -> None:
         if self.untrained and (self.recipe is None or self.run is not None):
             raise InputError("--untrained builds a recipe's student without a run: give --recipe NAME and no --run")
+        if self.bundle and self.untrained and not self.allow_untrained:
+            raise InputError(
+                "--bundle: an untrained program's answers mean nothing; add --allow-untrained to bundle it"
+            )
         if self.recipe is not None:
             from core.products import product_named
 

@@ -25,9 +25,13 @@ from core.manifest import (
 from core.manifest import Source as SourceDocument
 from core.runs import METRICS, write_json
 from export.build import Outcome
+from export.card import CARD, model_card
 from export.programs import method_specs
 from export.source import Source
 from export.targets import PREFERRED
+
+GOLDEN_FOLDER = "golden"
+"""Below the folder of artefacts; `export.golden` writes it."""
 
 RUNTIMES = {"executorch": "executorch", "coreml": "coremltools", "onnx": "onnxruntime"}
 
@@ -70,7 +74,7 @@ def publish(
     kept: Manifest | None,
     metrics: dict[str, Any] | None,
 ) -> Manifest:
-    """Complete `scratch` with the rows of `kept` that were not exported again and the manifest; put it in place."""
+    """Complete `scratch` with the rows of `kept` that were not exported again, manifest and card; put it in place."""
     new = {(outcome.variant.target, outcome.variant.precision) for outcome in outcomes}
     rows = [_row(scratch, outcome) for outcome in outcomes if outcome.problem is None]
     rejected = [_rejected(outcome) for outcome in outcomes if outcome.problem is not None]
@@ -81,6 +85,7 @@ def publish(
                 rows.append(row)
         rejected += [row for row in kept.rejected if (row.target, row.precision) not in new]
     rows.sort(key=lambda row: row.path)
+    golden = scratch / GOLDEN_FOLDER
     manifest = Manifest(
         name=source.name,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -99,9 +104,12 @@ def publish(
         preferred=next((path for path in PREFERRED if any(row.path == path for row in rows)), None),
         artifacts=tuple(rows),
         rejected=tuple(sorted(rejected, key=lambda row: (row.target, row.precision))),
+        golden=GOLDEN_FOLDER if golden.is_dir() else None,
+        golden_sha256=sha256_of(golden) if golden.is_dir() else None,
     )
     write_json(scratch / MANIFEST, manifest)
-    _put_in_place(scratch, folder)
+    (scratch / CARD).write_text(model_card(manifest))
+    put_in_place(scratch, folder)
     return manifest
 
 
@@ -153,7 +161,8 @@ def _copy(source: Path, destination: Path) -> None:
         shutil.copy2(source, destination)
 
 
-def _put_in_place(scratch: Path, folder: Path) -> None:
+def put_in_place(scratch: Path, folder: Path) -> None:
+    """`scratch` becomes `folder`, whose former contents go."""
     # mkdtemp makes private folders; an artefact folder is as readable as any other.
     scratch.chmod(0o777 & ~_umask())
     if not folder.exists():

@@ -112,7 +112,7 @@ def test_a_path_that_leaves_the_folder_is_refused(artifacts: Path, path: str) ->
     edited(artifacts, lambda document: document["artifacts"][0].update(path=path))
     message = refusal(artifacts)
     assert "artifacts.0.path" in message
-    assert "leaves the artefact folder" in message
+    assert "leaves its folder" in message
 
 
 @pytest.mark.parametrize("path", ["student_fp32.pte", "student_int8.mlpackage/Data/model.mlmodel"])

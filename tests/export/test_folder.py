@@ -11,6 +11,7 @@ import pytest
 from core.errors import InputError
 from core.manifest import MANIFEST, Manifest, Parity, open_artifacts
 from export.build import Outcome
+from export.card import CARD
 from export.folder import former, publish, staging
 from export.source import Source
 from export.targets import VARIANTS, Variant, chosen_variants
@@ -98,7 +99,7 @@ def test_other_weights_replace_the_folder_whole(tmp_path: Path, source: Source) 
 
     exported(folder, replace(source, weights_sha256="other"), only("onnx", "fp32"), content="second")
 
-    assert contents(folder).keys() == {MANIFEST, "student_onnx_fp32/encode"}
+    assert contents(folder).keys() == {MANIFEST, CARD, "student_onnx_fp32/encode"}
     assert open_artifacts(folder).source.weights_sha256 == "other"
 
 

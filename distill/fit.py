@@ -24,6 +24,7 @@ from core.errors import InputError
 from core.runs import read_tensors, write_json, write_tensors
 from distill.batches import Ahead, Legs, Steps
 from distill.checkpoints import SafetensorsCheckpointIO, newest_checkpoint, refuse_misfit
+from distill.recipes import Stage
 from distill.stages import TrainingStage
 
 Device = Literal["auto", "cpu", "cuda", "mps"]
@@ -89,7 +90,7 @@ def fit(
     resumed = newest_checkpoint(checkpoints)
     if resumed is not None:
         say(f"{name}: going on after step {resumed.name}")
-    keeper, clock = _KeepBest(monitor), _Clock()
+    keeper, clock = _KeepBest(monitor, stage.stage), _Clock()
     with progress(name) as report, _quiet():
         trainer = _trainer(name, stage, folder, machine, [keeper, clock, _Said(report, stage), _Save(checkpoints)])
         told, progress_made = stage.stage, trainer.fit_loop.epoch_loop.batch_progress.total
@@ -165,22 +166,25 @@ class _Listed(Dataset[Any]):
 
 
 class _KeepBest(L.Callback):
-    """A copy of the trained module's weights from the best validation: highest score, and the latest of equals.
+    """A copy of the trained module's weights from the best validation of those that count, the latest of equals.
 
     The latest, since a small validation side is soon told apart without error while training still gains.
     """
 
-    def __init__(self, monitor: str) -> None:
+    def __init__(self, monitor: str, stage: Stage) -> None:
         self.monitor = monitor
+        self._from = stage.kept_from * stage.legs * stage.leg_steps
         self.score = -1.0
         self.step = 0
         self.state: dict[str, Tensor] | None = None
 
     def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         assert isinstance(pl_module, TrainingStage)
-        score = float(trainer.callback_metrics[self.monitor])
+        step = trainer.fit_loop.epoch_loop.batch_progress.total.ready
+        # Before that the latest weights are kept, in case the stage ends early.
+        score = float(trainer.callback_metrics[self.monitor]) if step >= self._from else -1.0
         if score >= self.score:
-            self.score, self.step = score, trainer.fit_loop.epoch_loop.batch_progress.total.ready
+            self.score, self.step = score, step
             state = pl_module.trained().state_dict()
             self.state = {key: copy.deepcopy(value.detach().cpu()) for key, value in state.items()}
 

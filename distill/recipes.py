@@ -10,7 +10,7 @@ from core.models import TeacherConfig
 from core.prepare import PrepareSettings
 from core.pretrained import TrunkWeights
 from core.products import Product, product_named
-from core.transforms import FULL, LIGHT, Augmentation
+from core.transforms import FEW_PEOPLE, FULL, LIGHT, Augmentation
 from distill.calibration import Threshold
 from distill.data import TwinSettings
 
@@ -33,6 +33,8 @@ class Stage:
     """Batches whose gradients make one step of the optimiser."""
     patience: int | None = None
     """Validations without a better one after which the stage ends early; None: never."""
+    kept_from: float = 0.0
+    """Share of the stage from which on weights are kept: where few people validate, an early score may be luck."""
 
     @property
     def legs(self) -> int:
@@ -183,18 +185,20 @@ def _clips() -> Recipe:
         prepare=PrepareSettings(forgeries=("self_blend", "swap"), depth="none"),
         corpus=Path("../shared/clips"),
         variants=2,
-        twins=TwinSettings(forgeries=(FOOTAGE, STRONG), swap_share=0.2),
+        augmentation=FEW_PEOPLE,
+        twins=TwinSettings(forgeries=(FOOTAGE, STRONG), swap_share=0.25),
         sampling=FrameSampling(
             slots=1,
             variants=512,
+            twin_share=0.9,
             primer=Primer(augmentation=LIGHT, twins=TwinSettings(forgeries=(STRONG,)), steps=350),
         ),
         teacher=TeacherRecipe(
-            frames=Stage(steps=1600, windows=32, learning_rate=2e-3, validate_every=200),
+            frames=Stage(steps=2400, windows=32, learning_rate=1.5e-3, validate_every=200, kept_from=0.8),
             fusion=Stage(steps=200, windows=32, learning_rate=3e-4, validate_every=50),
         ),
         student=StudentRecipe(
-            frames=Stage(steps=300, windows=32, learning_rate=5e-4, validate_every=100),
+            frames=Stage(steps=400, windows=32, learning_rate=3e-4, validate_every=100, kept_from=0.8),
             fusion=Stage(steps=300, windows=32, learning_rate=1e-3, validate_every=50),
             quantised=Stage(steps=100, windows=32, learning_rate=1e-5, weight_decay=0.0, validate_every=50),
         ),

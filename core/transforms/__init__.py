@@ -1,6 +1,7 @@
 """Random variants of a clip: drawn once for (clip, k), held over its frames, alike for RGB, depth and boxes."""
 
 from core.transforms.variants import (
+    FEW_PEOPLE,
     FULL,
     KERNELS,
     LIGHT,
@@ -10,11 +11,14 @@ from core.transforms.variants import (
     Erasure,
     Quality,
     QualityRanges,
+    Scene,
+    SceneRanges,
     Variant,
     draw_variant,
 )
 
 __all__ = [
+    "FEW_PEOPLE",
     "FULL",
     "KERNELS",
     "LIGHT",
@@ -24,6 +28,8 @@ __all__ = [
     "Erasure",
     "Quality",
     "QualityRanges",
+    "Scene",
+    "SceneRanges",
     "Variant",
     "draw_variant",
 ]

@@ -90,6 +90,10 @@ def test_the_weights_of_the_best_validation_are_kept(folder: Path) -> None:
     assert float(read_tensors(folder / "stages" / "counting.safetensors")["weight"]) == 3.0
 
 
+def test_a_score_of_the_time_before_weights_are_kept_does_not_count(folder: Path) -> None:
+    assert fitted(Counting([2.0, -1.0, -1.0, -1.0], kept_from=0.75), folder) == 4.0
+
+
 def test_a_stage_takes_its_batches_in_order_and_says_where_its_time_went(folder: Path) -> None:
     stage = Counting([1.0] * STEPS)
     record = fit("x", stage, Numbers(), [torch.ones(1)], folder=folder / "stages", machine=Machine(device="cpu"))

@@ -1,6 +1,6 @@
 """Operators with weights, and those of attention, normalisation and pooling."""
 
-from math import ceil
+from math import ceil, sqrt
 from typing import Final
 
 import torch
@@ -67,7 +67,7 @@ def _einsum(a: Arguments) -> Tensor:
 
 def _attention(a: Arguments) -> Tensor:
     query, key, value = a.tensor("query"), a.tensor("key"), a.tensor("value")
-    scores = query @ key.transpose(-1, -2) / query.shape[-1] ** 0.5
+    scores = query @ key.transpose(-1, -2) / sqrt(query.shape[-1])
     mask = a.optional("attn_mask")
     if mask is not None:
         scores = scores.masked_fill(~mask, -torch.inf) if mask.dtype == torch.bool else scores + mask

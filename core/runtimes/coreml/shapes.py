@@ -49,8 +49,8 @@ def _stack(a: Arguments) -> Tensor:
 def _split(a: Arguments) -> Sequence[Tensor]:
     x, axis = a.tensor("x"), a.integer("axis")
     if "split_sizes" in a:
-        return x.split(a.ints("split_sizes"), axis)
-    return x.split(x.shape[axis] // a.integer("num_splits"), axis)
+        return torch.split(x, a.ints("split_sizes"), axis)
+    return torch.split(x, x.shape[axis] // a.integer("num_splits"), axis)
 
 
 def _slice_by_index(a: Arguments) -> Tensor:

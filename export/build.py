@@ -17,6 +17,7 @@ from core.manifest import Accuracy, Delegation, Parity
 from core.runtimes import Runtime
 from export import coreml, executorch, onnx
 from export.parity import compare
+from export.schemes import Scheme
 from export.source import Origin, Source
 from export.targets import Variant
 
@@ -30,6 +31,10 @@ class Outcome:
     parity: Parity | None = None
     accuracy: Accuracy | None = None
     delegation: Delegation | None = None
+    scheme: Scheme = Scheme()
+    """What of an int8 `encode` is int8."""
+    encode_ms: float | None = None
+    """Median on one thread of this machine, where it was measured."""
 
 
 def build_all(
@@ -55,14 +60,19 @@ def _built(origin: Origin, variant: Variant, folder: Path) -> Outcome:
     with _quiet():
         source = origin.read()
         path = folder / variant.path
-        delegation = _write(source, variant, path)
-        outcome = _checked(source, variant, path, delegation)
+        built = _write(source, variant, path)
+        outcome = _checked(source, variant, path, built)
     if outcome.problem is not None:
-        shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+        remove(path)
     return outcome
 
 
-def _write(source: Source, variant: Variant, path: Path) -> Delegation | None:
+def remove(path: Path) -> None:
+    """A file, a folder, or nothing."""
+    shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+
+
+def _write(source: Source, variant: Variant, path: Path) -> executorch.Built | None:
     if variant.target == "executorch":
         return executorch.build(source, variant.precision, path)
     if variant.target == "coreml":
@@ -72,10 +82,11 @@ def _write(source: Source, variant: Variant, path: Path) -> Delegation | None:
     return None
 
 
-def _checked(source: Source, variant: Variant, path: Path, delegation: Delegation | None) -> Outcome:
-    runtime = _runtime(variant, path)
+def _checked(source: Source, variant: Variant, path: Path, built: executorch.Built | None) -> Outcome:
+    delegation, scheme = (None, Scheme()) if built is None else (built.delegation, built.scheme)
+    runtime = runtime_of(variant, path)
     if runtime is None:
-        return Outcome(variant=variant, problem=None, delegation=delegation)
+        return Outcome(variant=variant, problem=None, delegation=delegation, scheme=scheme)
     comparison = compare(source, runtime)
     return Outcome(
         variant=variant,
@@ -83,6 +94,7 @@ def _checked(source: Source, variant: Variant, path: Path, delegation: Delegatio
         parity=comparison.parity,
         accuracy=comparison.accuracy,
         delegation=delegation,
+        scheme=scheme,
     )
 
 
@@ -98,7 +110,7 @@ def undelegated(variant: Variant, delegation: Delegation | None) -> str | None:
     return None
 
 
-def _runtime(variant: Variant, path: Path) -> Runtime | None:
+def runtime_of(variant: Variant, path: Path) -> Runtime | None:
     """What executes the artefact here; None where nothing can."""
     methods = ("encode", "classify")
     if variant.target == "executorch":

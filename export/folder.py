@@ -27,6 +27,7 @@ from core.runs import METRICS, write_json
 from export.build import Outcome
 from export.card import CARD, model_card
 from export.programs import method_specs
+from export.schemes import SAFE_COSINE
 from export.source import Source
 from export.targets import PREFERRED
 
@@ -77,7 +78,7 @@ def publish(
     """Complete `scratch` with the rows of `kept` that were not exported again, manifest and card; put it in place."""
     new = {(outcome.variant.target, outcome.variant.precision) for outcome in outcomes}
     rows = [_row(scratch, outcome) for outcome in outcomes if outcome.problem is None]
-    rejected = [_rejected(outcome) for outcome in outcomes if outcome.problem is not None]
+    rejected = [row for outcome in outcomes for row in _rejected(outcome)]
     if kept is not None:
         for row in kept.artifacts:
             if (row.target, row.precision) not in new:
@@ -136,21 +137,39 @@ def _row(scratch: Path, outcome: Outcome) -> Artifact:
         parity=outcome.parity,
         accuracy=outcome.accuracy,
         delegation=outcome.delegation,
+        float_parts=outcome.scheme.float_parts,
+        encode_ms=outcome.encode_ms,
         verified="built" if outcome.parity is None else "runtime",
     )
 
 
-def _rejected(outcome: Outcome) -> Rejected:
-    assert outcome.problem is not None
-    parity = outcome.parity
-    figures = {} if parity is None else {"max_abs": parity.max_abs, "cosine": parity.cosine}
-    # JSON has no infinity; the reason says that an output was not finite.
-    figures = {name: value for name, value in figures.items() if math.isfinite(value)}
-    return Rejected(
-        target=outcome.variant.target,
-        precision=outcome.variant.precision,
+def _rejected(outcome: Outcome) -> Iterator[Rejected]:
+    """The variant, where it has a problem, and the schemes that were tried for it."""
+    variant = outcome.variant
+    for trial in outcome.scheme.rejected:
+        parts = ", ".join(trial.float_parts) or "nothing"
+        yield Rejected(
+            target=variant.target,
+            precision=variant.precision,
+            reason=f"{parts} in float32: an embedding's cosine is below {SAFE_COSINE} in simulation",
+            figures={"cosine": trial.cosine},
+        )
+    if outcome.problem is None:
+        return
+    parity, accuracy = outcome.parity, outcome.accuracy
+    figures = {
+        "max_abs": None if parity is None else parity.max_abs,
+        "cosine": None if parity is None else parity.cosine,
+        "auc": None if accuracy is None else accuracy.auc,
+        "agreement": None if accuracy is None else accuracy.agreement,
+        "encode_ms": outcome.encode_ms,
+    }
+    yield Rejected(
+        target=variant.target,
+        precision=variant.precision,
         reason=outcome.problem,
-        figures=figures,
+        # JSON has no infinity; the reason says that an output was not finite.
+        figures={name: value for name, value in figures.items() if value is not None and math.isfinite(value)},
     )
 
 

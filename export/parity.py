@@ -74,7 +74,7 @@ def compare(source: Source, candidate: Runtime) -> Comparison:
             depth_valid,
         )
         classify.see(reference.run("classify", *inputs), candidate.run("classify", *inputs))
-    wanted_logits, got_logits = _window_logits(source, reference), _window_logits(source, candidate)
+    wanted_logits, got_logits = window_logits(source, reference), window_logits(source, candidate)
     agreement, difference = _agreement(source.decision, wanted_logits, got_logits)
     parity = Parity(
         cases=len(frames) + len(masks) + len(source.windows),
@@ -160,7 +160,7 @@ def _masks() -> list[tuple[Array, Array]]:
     return [(as_float32(face), as_float32(depth)) for face, depth in pairs]
 
 
-def _window_logits(source: Source, runtime: Runtime) -> list[tuple[float, float]]:
+def window_logits(source: Source, runtime: Runtime) -> list[tuple[float, float]]:
     """Logits of the run's validation windows, encoded frame by frame as on a device."""
     rows = []
     for frames, face_valid in zip(source.windows, source.face_valid, strict=True):

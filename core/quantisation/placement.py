@@ -65,6 +65,12 @@ class Place:
     observer: Any
 
     @property
+    def paths(self) -> frozenset[str]:
+        """Submodules in which what it observes is made or, if that is a weight, used."""
+        makers = [user for call in self.calls for user in call.users] if self.is_weight else [self.calls[0].args[0]]
+        return frozenset(path for node in makers if isinstance(node, torch.fx.Node) for path in paths_of(node))
+
+    @property
     def is_weight(self) -> bool:
         return bool(self.observer.qscheme == torch.per_channel_symmetric)
 
@@ -103,11 +109,20 @@ def observe(graph: torch.fx.GraphModule, inputs: Iterable[Tensor]) -> None:
         graph(frame)
 
 
+def paths_of(node: torch.fx.Node) -> list[str]:
+    """The submodules that `node` belongs to, from the outermost in, as in `trunk.stages.3`."""
+    return [path for path, _ in (node.meta.get("nn_module_stack") or {}).values()]
+
+
+def lies_in(paths: Iterable[str], parts: Sequence[str]) -> bool:
+    """Whether any of `paths` is one of the submodules `parts`, or within it."""
+    return any(f"{part}." in f"{path}." for part in parts for path in paths)
+
+
 def _leave_out(model: Any, parts: Sequence[str]) -> None:
     """Take the annotations of `parts` away, and of every operator that shares its scale with one of them."""
     for node in model.graph.nodes:
-        paths = [path for path, _ in (node.meta.get("nn_module_stack") or {}).values()]
-        if any(f"{part}." in f"{path}." for part in parts for path in paths):
+        if lies_in(paths_of(node), parts):
             node.meta.pop("quantization_annotation", None)
     # A sharing operator may itself be shared with: repeat until none is left without its partner.
     while dangling := [node for node in model.graph.nodes if _partner_is_gone(node)]:

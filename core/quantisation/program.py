@@ -1,16 +1,12 @@
 """The int8 program of a module: ranges observed after training, or those that were trained."""
 
-import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
 import torch
 from torch import Tensor, nn
 
-from core.errors import InputError
 from core.quantisation.placement import observe, places_of, prepared
-
-Ranges = Mapping[str, tuple[float, float]]
-"""(lowest, highest) value of an activation by the name of the graph's node that makes it."""
+from core.quantisation.rounding import Ranges, check_ranges
 
 
 def quantised(
@@ -25,9 +21,8 @@ def quantised(
     With `ranges`, of a `QuantisedTraining` of the same module, nothing is observed and the program rounds as training
     did; InputError where they are of other activations. Without, ranges are observed over `calibration`, inputs of the
     module's own shape, of which one is needed in any case. The submodules named in `float_parts` (`trunk.stages.3`)
-    stay float32; there are none where ranges were trained.
+    stay float32, whatever was trained.
     """
-    assert ranges is None or not float_parts
     inputs = list(calibration)
     graph = prepared(module, inputs[0], float_parts=float_parts, observed=ranges is None)
     if ranges is None:
@@ -35,20 +30,18 @@ def quantised(
     else:
         # For the weights, whose ranges are their own.
         observe(graph, inputs[:1])
-        _restore(graph, ranges)
+        _restore(graph, ranges, parts=float_parts)
     from torchao.quantization.pt2e.quantize_pt2e import convert_pt2e
 
     converted: nn.Module = convert_pt2e(graph)
     return converted
 
 
-def _restore(graph: torch.fx.GraphModule, ranges: Ranges) -> None:
+def _restore(graph: torch.fx.GraphModule, ranges: Ranges, *, parts: Sequence[str]) -> None:
     places = {place.name: place for place in places_of(graph) if not place.is_weight}
-    for name in sorted({*places, *ranges}):
-        low, high = ranges.get(name, (math.nan, math.nan))
-        if name not in places or not -math.inf < low <= high < math.inf:
-            fault = "lacks a range" if name not in ranges else f"has {low:g} to {high:g}"
-            what = f"activation {name} {fault}" if name in places else f"the model has no activation {name}"
-            raise InputError(f"activation ranges: {what}; the run was made by another version, train it again")
-        places[name].observer.min_val.fill_(low)
-        places[name].observer.max_val.fill_(high)
+    # What stays float has no place for the range that it was trained with.
+    check_ranges({name: ranges[name] for name in ranges if name in places} if parts else ranges, places)
+    for name, place in places.items():
+        low, high = ranges[name]
+        place.observer.min_val.fill_(low)
+        place.observer.max_val.fill_(high)

@@ -1,10 +1,14 @@
 """Rounding as an int8 program rounds, in float32 and with gradients."""
 
+import math
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
+
+from core.errors import InputError
 
 LOWEST, HIGHEST = -128, 127
 """Of int8. Weights leave the lowest out, so that their zero is in the middle."""
@@ -20,6 +24,20 @@ which divides pixels by 255, lie below it, and would keep from 2 to 20 levels of
 """
 
 
+Ranges = Mapping[str, tuple[float, float]]
+"""(lowest, highest) value of an activation by the name of the graph's node that makes it."""
+
+
+def check_ranges(ranges: Ranges, activations: Collection[str]) -> None:
+    """InputError where `ranges` are not exactly those of `activations`, or one is no range."""
+    for name in sorted({*activations, *ranges}):
+        low, high = ranges.get(name, (math.nan, math.nan))
+        if name not in activations or not -math.inf < low <= high < math.inf:
+            fault = "lacks a range" if name not in ranges else f"has {low:g} to {high:g}"
+            what = f"activation {name} {fault}" if name in activations else f"the model has no activation {name}"
+            raise InputError(f"activation ranges: {what}; the run was made by another version, train it again")
+
+
 class RoundedActivation(nn.Module):
     """Rounds to the int8 grid of a range that follows the extremes seen in training, slowly."""
 
@@ -32,6 +50,7 @@ class RoundedActivation(nn.Module):
         super().__init__()
         self.register_buffer("bounds", torch.tensor([low, high]))
         self.follows = True
+        self.rounds = True
 
     def range(self) -> tuple[float, float]:
         """(lowest, highest)."""
@@ -40,6 +59,8 @@ class RoundedActivation(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Any shape, float32."""
+        if not self.rounds:
+            return x
         if self.training and self.follows:
             seen = x.detach()
             # Extremes of a permuted tensor take several times as long.
@@ -53,8 +74,14 @@ class RoundedActivation(nn.Module):
 class RoundedWeight(nn.Module):
     """Rounds each output channel to 254 steps between its largest magnitude and the negative of it."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        self.rounds = True
+
     def forward(self, weight: Tensor) -> Tensor:
         """[O, ...]."""
+        if not self.rounds:
+            return weight
         largest = weight.detach().flatten(1).abs().amax(dim=1)
         scale = (largest / HIGHEST).clamp(min=LEAST_WEIGHT_SCALE).view(-1, *[1] * (weight.ndim - 1))
         rounded: Tensor = _ToSteps.apply(weight, scale)

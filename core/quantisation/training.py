@@ -1,14 +1,14 @@
 """Training that rounds: what quantisation-aware fine-tuning trains."""
 
 import copy
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from core.quantisation.placement import observe, places_of, prepared, rounded_name
-from core.quantisation.rounding import RoundedActivation, RoundedWeight
+from core.quantisation.placement import lies_in, observe, places_of, prepared, rounded_name
+from core.quantisation.rounding import Ranges, RoundedActivation, RoundedWeight, check_ranges
 
 
 class QuantisedTraining(nn.Module):
@@ -30,7 +30,9 @@ class QuantisedTraining(nn.Module):
         graph = prepared(copy.deepcopy(module).eval(), example, batches=True)
         observe(graph, inputs)
         self._activations = []
+        self._paths: dict[str, frozenset[str]] = {}
         for place in places_of(graph):
+            self._paths[place.name] = place.paths
             if place.is_weight:
                 place.replace(graph, RoundedWeight())
             else:
@@ -56,6 +58,20 @@ class QuantisedTraining(nn.Module):
         """From here on ranges stay as they are, and only weights are trained."""
         for activation in self._rounded().values():
             activation.follows = False
+
+    def restore(self, ranges: Ranges) -> None:
+        """Round to ranges that were trained; InputError where they are of other activations."""
+        rounded = self._rounded()
+        check_ranges(ranges, rounded)
+        for name, activation in rounded.items():
+            activation.bounds.copy_(torch.tensor(ranges[name]))
+
+    def leave_float(self, parts: Sequence[str]) -> None:
+        """From here on round everywhere but in the submodules `parts`: to see what they cost."""
+        for name, paths in self._paths.items():
+            rounded = self.graph.get_submodule(rounded_name(name))
+            assert isinstance(rounded, RoundedActivation | RoundedWeight)
+            rounded.rounds = not lies_in(paths, parts)
 
     def weights(self) -> dict[str, Tensor]:
         """The trained float weights under the names of the module that was copied, for its `load_state_dict`."""

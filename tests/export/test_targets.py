@@ -21,6 +21,11 @@ def test_all_targets_are_every_variant() -> None:
     assert chosen("all", "int8") == {("executorch", "int8"), ("coreml", "int8"), ("onnx", "int8")}
 
 
+def test_auto_tries_everything_that_a_target_has() -> None:
+    assert chosen("onnx", "auto") == {("onnx", "fp32"), ("onnx", "int8")}
+    assert chosen_variants("all", "auto") == list(VARIANTS)
+
+
 def test_an_unknown_target_lists_the_allowed_ones() -> None:
     with pytest.raises(InputError, match=r"--target tflite: unknown; allowed are executorch, coreml, onnx and all"):
         chosen_variants("tflite", None)
@@ -28,7 +33,11 @@ def test_an_unknown_target_lists_the_allowed_ones() -> None:
 
 @pytest.mark.parametrize(
     ("target", "precision", "allowed"),
-    [("coreml", "fp32", "fp16, int8"), ("onnx", "fp16", "fp32, int8"), ("all", "int4", "fp16, fp32, int8")],
+    [
+        ("coreml", "fp32", "fp16, int8, auto"),
+        ("onnx", "fp16", "fp32, int8, auto"),
+        ("all", "int4", "fp16, fp32, int8, auto"),
+    ],
 )
 def test_a_precision_that_the_target_lacks_lists_the_allowed_ones(target: str, precision: str, allowed: str) -> None:
     with pytest.raises(InputError, match=f"--precision {precision}: for --target {target} allowed are {allowed}$"):

@@ -1,0 +1,83 @@
+"""The search for the parts of an int8 `encode` that stay float32."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import nn
+
+from core.models import Encode
+from core.quantisation import quantised
+from export import schemes
+from export.schemes import PARTS, safe_scheme
+from export.source import Source
+
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::UserWarning")
+
+
+@pytest.fixture(scope="module")
+def encode(source: Source) -> nn.Module:
+    return Encode(source.student).eval()
+
+
+def test_where_every_embedding_holds_all_is_int8(
+    encode: nn.Module, source: Source, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(schemes, "SAFE_COSINE", 0.5)
+
+    scheme = safe_scheme(encode, source)
+
+    assert (scheme.float_parts, scheme.rejected) == ((), ())
+
+
+def test_parts_become_float_one_by_one_until_the_embeddings_hold(
+    encode: nn.Module, source: Source, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(schemes, "SAFE_COSINE", 0.9995)
+
+    scheme = safe_scheme(encode, source)
+
+    assert 0 < len(scheme.float_parts) <= len(PARTS)
+    assert [trial.float_parts for trial in scheme.rejected] == [
+        scheme.float_parts[:count] for count in range(len(scheme.float_parts))
+    ]
+    assert all(trial.cosine < 0.9995 for trial in scheme.rejected)
+
+
+def test_what_cannot_hold_ends_with_everything_in_float(
+    encode: nn.Module, source: Source, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(schemes, "SAFE_COSINE", 2.0)
+
+    assert set(safe_scheme(encode, source).float_parts) == set(PARTS)
+
+
+def test_the_simulation_foretells_the_program(encode: nn.Module, source: Source) -> None:
+    from core.quantisation import QuantisedTraining
+
+    frames = source.crops[:4]
+    parts = ("trunk.stages.3", "trunk.stem")
+    simulated = QuantisedTraining(encode, torch.split(source.crops, 8)).eval()
+    simulated.leave_float(parts)
+    program = quantised(encode, torch.split(source.crops, 1), float_parts=parts)
+
+    with torch.inference_mode():
+        wanted, foretold = encode(frames)[0], simulated(frames)[0]
+        got = torch.cat([program(frame)[0] for frame in torch.split(frames, 1)])
+
+    error, foretold_error = (got - wanted).square().mean(), (foretold - wanted).square().mean()
+    assert 0.5 < float(foretold_error / error) < 2.0
+
+
+def test_ranges_that_were_trained_are_those_that_are_tried(
+    encode: nn.Module, source: Source, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from core.quantisation import QuantisedTraining
+
+    monkeypatch.setattr(schemes, "SAFE_COSINE", 0.5)
+    ranges = QuantisedTraining(encode, torch.split(source.crops, 8)).ranges()
+    useless = {name: (low / 50, high / 50) for name, (low, high) in ranges.items()}
+
+    scheme = safe_scheme(encode, replace(source, activation_ranges=useless))
+
+    assert scheme.float_parts

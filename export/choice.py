@@ -87,7 +87,5 @@ def _beaten(outcome: Outcome, passed: Sequence[Outcome], speeds: Mapping[str, fl
     else:
         sizes = {rival: size_of(folder / rival) for rival in rivals}
         best = min(rivals, key=lambda rival: sizes[rival])
-        words = (
-            f"larger than {best}: {sizes[path] / 1e6:.2f} MB against {sizes[best] / 1e6:.2f}; speed is not known here"
-        )
+        words = f"larger than {best}: {sizes[path] / 1e6:.2f} MB against {sizes[best] / 1e6:.2f}; not timed here"
     return None if best == path else words

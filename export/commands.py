@@ -27,7 +27,7 @@ class Export:
     target: str = "all"
     """executorch, coreml, onnx or all."""
     precision: str | None = None
-    """fp32, fp16, int8, or auto: of all that a target has, the fastest that keeps its accuracy; without it the usual."""
+    """fp32, fp16 or int8 (the usual ones if not given), or auto: of all, the fastest that keeps its accuracy."""
     out: Path | None = None
     """Folder of the artefacts; artifacts/NAME if not given."""
     bundle: bool = False

@@ -1,9 +1,11 @@
 """Core ML: one multifunction package (iOS 18) with `encode` and `classify`; computes in float16."""
 
+import json
 import tempfile
 import warnings
 from pathlib import Path
 from typing import Any
+from uuid import NAMESPACE_URL, uuid5
 
 import torch
 
@@ -47,6 +49,25 @@ def build(source: Source, precision: Precision, path: Path) -> None:
             descriptor.add_function(single, src_function_name="main", target_function_name=spec.name)
         descriptor.default_function_name = "encode"
         ct.utils.save_multifunction(descriptor, str(path))
+    _make_repeatable(path)
+
+
+def _make_repeatable(package: Path) -> None:
+    """Rewrite what differs from one saving of the same model to the next: random identifiers, the order of maps."""
+    from coremltools.proto import Model_pb2
+
+    manifest = package / "Manifest.json"
+    document = json.loads(manifest.read_bytes())
+    entries = {entry["path"]: entry for entry in document["itemInfoEntries"].values()}
+    names = {path: str(uuid5(NAMESPACE_URL, path)).upper() for path in entries}
+    root = document["itemInfoEntries"][document["rootModelIdentifier"]]["path"]
+    document["itemInfoEntries"] = {names[path]: entries[path] for path in sorted(entries)}
+    document["rootModelIdentifier"] = names[root]
+    manifest.write_text(json.dumps(document, indent=2, sort_keys=True) + "\n")
+    file = package / "Data" / root
+    model = Model_pb2.Model()
+    model.ParseFromString(file.read_bytes())
+    file.write_bytes(model.SerializeToString(deterministic=True))
 
 
 def _passes(ct: Any) -> Any:

@@ -19,7 +19,7 @@ SCHEMA_VERSION: Final = 1
 MANIFEST = "manifest.json"
 
 TargetName = Literal["executorch", "coreml", "onnx"]
-Precision = Literal["fp32", "fp16", "int8"]
+Precision = Literal["fp32", "fp16", "int8", "w8a8"]
 
 
 class Document(BaseModel):

@@ -21,6 +21,9 @@ from export.schemes import Scheme
 from export.source import Origin, Source
 from export.targets import Variant
 
+SLOW_WINDOWS = 8
+"""Validation windows that a reference interpreter is asked: each is 20 frames, at many times a phone's pace."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
@@ -30,6 +33,8 @@ class Outcome:
     problem: str | None
     parity: Parity | None = None
     accuracy: Accuracy | None = None
+    auc_lost: float | None = None
+    """See `export.parity.Comparison`."""
     delegation: Delegation | None = None
     scheme: Scheme = Scheme()
     """What of an int8 `encode` is int8."""
@@ -60,8 +65,8 @@ def _built(origin: Origin, variant: Variant, folder: Path) -> Outcome:
     with _quiet():
         source = origin.read()
         path = folder / variant.path
-        built = _write(source, variant, path)
-        outcome = _checked(source, variant, path, built)
+        delegation, scheme = _write(source, variant, path)
+        outcome = _checked(source, variant, path, delegation, scheme)
     if outcome.problem is not None:
         remove(path)
     return outcome
@@ -72,27 +77,26 @@ def remove(path: Path) -> None:
     shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
 
 
-def _write(source: Source, variant: Variant, path: Path) -> executorch.Built | None:
+def _write(source: Source, variant: Variant, path: Path) -> tuple[Delegation | None, Scheme]:
     if variant.target == "executorch":
-        return executorch.build(source, variant.precision, path)
+        return executorch.build(source, variant, path)
     if variant.target == "coreml":
-        coreml.build(source, variant.precision, path)
-    else:
-        onnx.build(source, variant.precision, path)
-    return None
+        return None, coreml.build(source, variant, path)
+    onnx.build(source, variant.precision, path)
+    return None, Scheme()
 
 
-def _checked(source: Source, variant: Variant, path: Path, built: executorch.Built | None) -> Outcome:
-    delegation, scheme = (None, Scheme()) if built is None else (built.delegation, built.scheme)
+def _checked(source: Source, variant: Variant, path: Path, delegation: Delegation | None, scheme: Scheme) -> Outcome:
     runtime = runtime_of(variant, path)
     if runtime is None:
         return Outcome(variant=variant, problem=None, delegation=delegation, scheme=scheme)
-    comparison = compare(source, runtime)
+    comparison = compare(source if variant.timed_here else source.with_fewer_windows(SLOW_WINDOWS), runtime)
     return Outcome(
         variant=variant,
         problem=comparison.broken(variant) or undelegated(variant, delegation),
         parity=comparison.parity,
         accuracy=comparison.accuracy,
+        auc_lost=comparison.auc_lost,
         delegation=delegation,
         scheme=scheme,
     )
@@ -113,6 +117,8 @@ def undelegated(variant: Variant, delegation: Delegation | None) -> str | None:
 def runtime_of(variant: Variant, path: Path) -> Runtime | None:
     """What executes the artefact here; None where nothing can."""
     methods = ("encode", "classify")
+    if variant.built_only:
+        return None
     if variant.target == "executorch":
         from core.runtimes.executorch import ExecuTorchRuntime
 
@@ -121,7 +127,9 @@ def runtime_of(variant: Variant, path: Path) -> Runtime | None:
         from core.runtimes.onnx import OnnxRuntime
 
         return OnnxRuntime(path, methods, threads=1)
-    return None
+    from core.runtimes.coreml import CoreMLReference
+
+    return CoreMLReference(path, methods)
 
 
 @contextlib.contextmanager

@@ -7,11 +7,8 @@ from pathlib import Path
 from statistics import median
 
 from core.manifest import size_of
-from core.metrics import auc
 from core.runtimes import Array, Runtime, as_float32
-from core.runtimes.torch import TorchRuntime
 from export.build import Outcome, remove, runtime_of
-from export.parity import window_logits
 from export.source import Source
 from export.targets import AGREEMENT, MOST_AUC_LOST
 
@@ -26,8 +23,7 @@ def keep_the_fastest(source: Source, outcomes: Sequence[Outcome], folder: Path) 
 
     A target whose programs are not timed here keeps the smallest.
     """
-    wanted = _auc(source)
-    outcomes = [replace(outcome, problem=outcome.problem or _over_budget(outcome, wanted)) for outcome in outcomes]
+    outcomes = [replace(outcome, problem=outcome.problem or _over_budget(outcome)) for outcome in outcomes]
     passed = [outcome for outcome in outcomes if outcome.problem is None]
     runtimes = {o.variant.path: runtime_of(o.variant, folder / o.variant.path) for o in passed if o.variant.timed_here}
     speeds = encode_ms(
@@ -59,21 +55,15 @@ def encode_ms(frame: Array, runtimes: Mapping[str, Runtime]) -> dict[str, float]
     return {name: median(times) for name, times in taken.items()}
 
 
-def _auc(source: Source) -> float | None:
-    """Of the float student on the run's validation windows; None where there are none, or of one class."""
-    scores = [source.decision.probability([logits]) for logits in window_logits(source, TorchRuntime(source.student))]
-    return auc(list(zip(source.is_fake.bool().tolist(), scores, strict=True)))
-
-
-def _over_budget(outcome: Outcome, wanted: float | None) -> str | None:
+def _over_budget(outcome: Outcome) -> str | None:
     """In words, what accuracy the variant loses that it may not; None where it keeps enough, or nothing is known."""
     accuracy = outcome.accuracy
     if accuracy is None:
         return None
     if accuracy.agreement < AGREEMENT:
         return f"{accuracy.agreement:.1%} of the verdicts agree, fewer than {AGREEMENT:.0%}"
-    if wanted is not None and accuracy.auc is not None and wanted - accuracy.auc > MOST_AUC_LOST:
-        return f"AUC {accuracy.auc:.3f} on validation is more than {MOST_AUC_LOST} below the {wanted:.3f} of float32"
+    if outcome.auc_lost is not None and outcome.auc_lost > MOST_AUC_LOST:
+        return f"AUC on validation is {outcome.auc_lost:.3f} below that of float32, more than {MOST_AUC_LOST}"
     return None
 
 

@@ -1,4 +1,4 @@
-"""Core ML: one multifunction package (iOS 18) with `encode` and `classify`; computes in float16."""
+"""Core ML: `encode` and `classify` in one multifunction package (iOS 18), or in two packages (iOS 17)."""
 
 import json
 import tempfile
@@ -8,48 +8,86 @@ from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
 import torch
+from torch import nn
 
-from core.manifest import Precision
+from core.manifest import MethodSpec, Precision
 from core.models import Classify, Encode
 from core.runtimes import missing_extra
 from export.programs import example_inputs, method_specs
+from export.schemes import Scheme, int8_encode
 from export.source import Source
+from export.targets import IOS_17, Variant
 
 SMALLEST_QUANTISED = 2048
 """Values a weight must have to be stored in 8 bits: below that the saving is nothing."""
 
 
-def build(source: Source, precision: Precision, path: Path) -> None:
-    """Write the package to `path`. int8 means 8-bit weights, float16 arithmetic."""
+def build(source: Source, variant: Variant, path: Path) -> Scheme:
+    """Write the package, or the folder with one a method, to `path`; what of `encode` computes in int8.
+
+    All compute in float16 elsewhere; int8 means 8-bit weights, w8a8 8-bit activations too.
+    """
     try:
         import coremltools as ct
     except ImportError as error:
         raise missing_extra("coreml", error) from error
-    modules = {"encode": Encode(source.student).eval(), "classify": Classify(source.student).eval()}
+    ios = ct.target.iOS17 if variant.backend == IOS_17 else ct.target.iOS18
+    encode: nn.Module = Encode(source.student).eval()
+    scheme = Scheme()
+    if variant.precision == "w8a8":
+        encode, scheme = int8_encode(encode, source)
+    modules = {"encode": encode, "classify": Classify(source.student).eval()}
     inputs = example_inputs(source)
-    with tempfile.TemporaryDirectory() as scratch, warnings.catch_warnings():
+    with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        descriptor = ct.utils.MultiFunctionDescriptor()
+        models = {}
         for spec in method_specs(source.student, source.preprocess.size):
             program = torch.export.export(modules[spec.name], inputs[spec.name], strict=True)
-            model = ct.convert(
-                program.run_decompositions({}),
-                convert_to="mlprogram",
-                inputs=[_tensor_type(ct, tensor.name, tensor.shape) for tensor in spec.inputs],
-                outputs=[ct.TensorType(name=tensor.name) for tensor in spec.outputs],
-                minimum_deployment_target=ct.target.iOS18,
-                compute_precision=ct.precision.FLOAT16,
-                skip_model_load=True,
-                pass_pipeline=_passes(ct),
-            )
-            if precision == "int8" and spec.name == "encode":
-                model = _with_8_bit_weights(model)
-            single = str(Path(scratch) / f"{spec.name}.mlpackage")
+            model = _converted(ct, program, spec, ios)
+            models[spec.name] = _compressed(model, variant.precision) if spec.name == "encode" else model
+        if variant.backend == IOS_17:
+            path.mkdir()
+            for name, model in models.items():
+                model.save(str(path / f"{name}.mlpackage"))
+                _make_repeatable(path / f"{name}.mlpackage")
+        else:
+            _save_together(ct, models, path)
+            _make_repeatable(path)
+    return scheme
+
+
+def _converted(ct: Any, program: torch.export.ExportedProgram, spec: MethodSpec, ios: Any) -> Any:
+    return ct.convert(
+        program.run_decompositions({}),
+        convert_to="mlprogram",
+        inputs=[ct.TensorType(name=tensor.name, shape=tensor.shape) for tensor in spec.inputs],
+        outputs=[ct.TensorType(name=tensor.name) for tensor in spec.outputs],
+        minimum_deployment_target=ios,
+        compute_precision=ct.precision.FLOAT16,
+        skip_model_load=True,
+    )
+
+
+def _compressed(model: Any, precision: Precision) -> Any:
+    if precision != "int8":
+        return model
+    import coremltools.optimize.coreml as cto
+
+    config = cto.OptimizationConfig(
+        global_config=cto.OpLinearQuantizerConfig(mode="linear_symmetric", weight_threshold=SMALLEST_QUANTISED)
+    )
+    return cto.linear_quantize_weights(model, config)
+
+
+def _save_together(ct: Any, models: dict[str, Any], path: Path) -> None:
+    descriptor = ct.utils.MultiFunctionDescriptor()
+    with tempfile.TemporaryDirectory() as scratch:
+        for name, model in models.items():
+            single = str(Path(scratch) / f"{name}.mlpackage")
             model.save(single)
-            descriptor.add_function(single, src_function_name="main", target_function_name=spec.name)
+            descriptor.add_function(single, src_function_name="main", target_function_name=name)
         descriptor.default_function_name = "encode"
         ct.utils.save_multifunction(descriptor, str(path))
-    _make_repeatable(path)
 
 
 def _make_repeatable(package: Path) -> None:
@@ -68,26 +106,3 @@ def _make_repeatable(package: Path) -> None:
     model = Model_pb2.Model()
     model.ParseFromString(file.read_bytes())
     file.write_bytes(model.SerializeToString(deterministic=True))
-
-
-def _passes(ct: Any) -> Any:
-    """The default ones without one that fails on a scalar added to a linear operator, as RMSNorm's epsilon is.
-
-    coremltools 9.0 asks for the last axis of a bias that has none. The biases of our linear layers are in them already.
-    """
-    passes = ct.PassPipeline.DEFAULT
-    passes.remove_passes({"common::fuse_linear_bias"})
-    return passes
-
-
-def _tensor_type(ct: Any, name: str, shape: tuple[int, ...]) -> Any:
-    return ct.TensorType(name=name, shape=shape)
-
-
-def _with_8_bit_weights(model: Any) -> Any:
-    import coremltools.optimize.coreml as cto
-
-    config = cto.OptimizationConfig(
-        global_config=cto.OpLinearQuantizerConfig(mode="linear_symmetric", weight_threshold=SMALLEST_QUANTISED)
-    )
-    return cto.linear_quantize_weights(model, config)

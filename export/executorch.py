@@ -1,44 +1,31 @@
-"""ExecuTorch with XNNPACK: both methods in one `.pte`; int8 means `encode` int8 and `classify` float32."""
+"""ExecuTorch: both methods in one `.pte` for a delegate; int8 means `encode` int8 and `classify` float32."""
 
 from collections import Counter
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 
-from core.manifest import Delegation, Precision, UndelegatedOp
+from core.manifest import Delegation, UndelegatedOp
 from core.models import Classify, Encode
-from core.quantisation import quantised
 from core.runtimes import missing_extra
 from export.programs import example_inputs
-from export.schemes import CALIBRATION_CROPS, Scheme, safe_scheme
+from export.schemes import Scheme, int8_encode
 from export.source import Source
+from export.targets import Variant
 
 
-@dataclass(frozen=True, kw_only=True)
-class Built:
-    """What was written."""
-
-    delegation: Delegation
-    scheme: Scheme
-    """What of `encode` is int8 and what is not."""
-
-
-def build(source: Source, precision: Precision, path: Path) -> Built:
-    """Write the program to `path`."""
+def build(source: Source, variant: Variant, path: Path) -> tuple[Delegation, Scheme]:
+    """Write the program to `path`; what the delegate took of it, and what of `encode` is int8."""
     try:
-        from executorch.backends.xnnpack.partition.xnnpack_partitioner import XnnpackPartitioner
         from executorch.exir import EdgeCompileConfig, to_edge_transform_and_lower
     except ImportError as error:
         raise missing_extra("executorch", error) from error
     encode: nn.Module = Encode(source.student).eval()
     scheme = Scheme()
-    if precision == "int8":
-        scheme = safe_scheme(encode, source)
-        crops = torch.split(source.crops[:CALIBRATION_CROPS], 1)
-        encode = quantised(encode, crops, float_parts=scheme.float_parts, ranges=source.activation_ranges)
+    if variant.precision == "int8":
+        encode, scheme = int8_encode(encode, source)
     inputs = example_inputs(source)
     programs = {
         "encode": torch.export.export(encode, inputs["encode"], strict=True),
@@ -46,12 +33,34 @@ def build(source: Source, precision: Precision, path: Path) -> Built:
     }
     lowered = to_edge_transform_and_lower(
         programs,
-        partitioner={name: [XnnpackPartitioner()] for name in programs},
+        partitioner={name: [_partitioner(variant.backend)] for name in programs},
         compile_config=EdgeCompileConfig(_check_ir_validity=False),
     )
     delegation = delegation_of({name: lowered.exported_program(name).graph_module for name in programs})
     path.write_bytes(lowered.to_executorch().buffer)
-    return Built(delegation=delegation, scheme=scheme)
+    return delegation, scheme
+
+
+def _partitioner(backend: str) -> Any:
+    try:
+        if backend == "vulkan":
+            from executorch.backends.vulkan.partitioner.vulkan_partitioner import VulkanPartitioner
+
+            return VulkanPartitioner({"force_fp16": True})
+        if backend == "coreml":
+            import coremltools as ct
+            from executorch.backends.apple.coreml.compiler import CoreMLBackend
+            from executorch.backends.apple.coreml.partition import CoreMLPartitioner
+
+            half = CoreMLBackend.generate_compile_specs(
+                compute_precision=ct.precision.FLOAT16, minimum_deployment_target=ct.target.iOS17
+            )
+            return CoreMLPartitioner(compile_specs=half)
+        from executorch.backends.xnnpack.partition.xnnpack_partitioner import XnnpackPartitioner
+
+        return XnnpackPartitioner()
+    except ImportError as error:
+        raise missing_extra("executorch", error) from error
 
 
 def delegation_of(methods: dict[str, Any]) -> Delegation:

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from core.errors import InputError
 from core.manifest import (
@@ -139,8 +139,14 @@ def _row(scratch: Path, outcome: Outcome) -> Artifact:
         delegation=outcome.delegation,
         float_parts=outcome.scheme.float_parts,
         encode_ms=outcome.encode_ms,
-        verified="built" if outcome.parity is None else "runtime",
+        verified=_verified(outcome),
     )
+
+
+def _verified(outcome: Outcome) -> Literal["runtime", "reference", "built"]:
+    if outcome.parity is None:
+        return "built"
+    return "reference" if outcome.variant.target == "coreml" else "runtime"
 
 
 def _rejected(outcome: Outcome) -> Iterator[Rejected]:

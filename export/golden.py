@@ -22,7 +22,7 @@ from core.golden import (
     read_golden,
 )
 from core.portrait import make_identity
-from core.preprocess import Box, Image, preprocess
+from core.preprocess import Box, Image, PreprocessSpec, preprocess
 from core.runs import write_json
 from core.runtimes import Array, Runtime
 from core.runtimes.torch import TorchRuntime
@@ -43,6 +43,13 @@ def write_golden(source: Source, folder: Path) -> Golden:
     golden = Golden(faces=tuple(writer.faces()), windows=tuple(writer.windows(rgb, depth)), streams=writer.streams())
     write_json(folder / GOLDEN, golden)
     return read_golden(folder)
+
+
+def demo_crops(spec: PreprocessSpec) -> list[Array]:
+    """The golden faces but the last, which shows nothing: each float32 [1, 3, S, S], 0-255."""
+    shot = _person_before_a_wall(2 * round(1.2 * spec.size), 1)[0]
+    boxes = list(_boxes(len(shot.image), spec.size, spec.margin, shot.box))
+    return [preprocess(shot.image, box, spec)[np.newaxis] for _, _, box in boxes[:-1]]
 
 
 @dataclass(frozen=True, kw_only=True)

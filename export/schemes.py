@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from core.quantisation import QuantisedTraining
+from core.quantisation import QuantisedTraining, quantised
 from export.parity import faces
 from export.source import Source
 
@@ -42,6 +42,13 @@ class Scheme:
 
     float_parts: tuple[str, ...] = ()
     rejected: tuple[Trial, ...] = ()
+
+
+def int8_encode(encode: nn.Module, source: Source) -> tuple[nn.Module, Scheme]:
+    """The int8 program of `encode` with the ranges that were trained, else calibrated ones, and its scheme."""
+    scheme = safe_scheme(encode, source)
+    crops = torch.split(source.crops[:CALIBRATION_CROPS], 1)
+    return quantised(encode, crops, float_parts=scheme.float_parts, ranges=source.activation_ranges), scheme
 
 
 def safe_scheme(encode: nn.Module, source: Source) -> Scheme:

@@ -1,6 +1,6 @@
 """What is exported: the student of a run, or one that was never trained, and the data to check it with."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -43,6 +43,13 @@ class Source:
     """int64 [W]."""
     activation_ranges: dict[str, tuple[float, float]] | None = None
     """What training for int8 fixed; None where there was none, and export calibrates."""
+
+    def with_fewer_windows(self, count: int) -> "Source":
+        """With `count` of its validation windows at most, evenly spaced."""
+        every = slice(None, None, max(1, -(-len(self.windows) // count)))
+        return replace(
+            self, windows=self.windows[every], face_valid=self.face_valid[every], is_fake=self.is_fake[every]
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

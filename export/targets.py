@@ -18,15 +18,27 @@ class Variant:
     """Of either embedding, on every face."""
     most_error: float | None = None
     """Largest absolute error of an output over max(1, largest absolute value of the reference)."""
+    logit_error: float = 1e-3
+    """As most_error, of the logits of given embeddings under every kind of mask."""
     probability_difference: float
     """Largest difference of a window's fake probability."""
+    ranges_are_fixed: bool = False
+    """int8 activations clip what is no face: noise, black and white are held to finite answers alone."""
     by_name_only: bool = False
-    """Made only where --precision names it: a target's other variants are better on the runtime's own CPU."""
+    """Made only where --precision names it: a target's other variants serve most users better."""
+    built_only: bool = False
+    """Nothing here can execute it; made only where --target and --precision both name it, and never preferred."""
     timed_here: bool = True
     """Whether what executes it here tells how fast it is: a reference interpreter does not."""
     undelegated: int | None = None
     """Operators of each method that may stay outside the delegate."""
 
+
+HALF_LOGIT_ERROR = 2e-2
+"""Of `classify` in float16."""
+
+IOS_17 = "mlprogram-ios17"
+"""Core ML before multifunction packages: one a method."""
 
 VARIANTS = (
     # The slowest to build comes first, so that two workers finish together.
@@ -35,6 +47,7 @@ VARIANTS = (
         precision="int8",
         backend="xnnpack",
         path="student_xnnpack_int8.pte",
+        ranges_are_fixed=True,
         least_cosine=0.995,
         probability_difference=0.05,
         undelegated=2,
@@ -54,6 +67,7 @@ VARIANTS = (
         precision="fp16",
         backend="mlprogram",
         path="student_fp16.mlpackage",
+        logit_error=HALF_LOGIT_ERROR,
         timed_here=False,
         least_cosine=0.9999,
         probability_difference=0.02,
@@ -63,9 +77,64 @@ VARIANTS = (
         precision="int8",
         backend="mlprogram",
         path="student_int8.mlpackage",
+        logit_error=HALF_LOGIT_ERROR,
         timed_here=False,
         least_cosine=0.995,
         probability_difference=0.05,
+    ),
+    Variant(
+        target="coreml",
+        precision="w8a8",
+        backend="mlprogram",
+        path="student_w8a8.mlpackage",
+        logit_error=HALF_LOGIT_ERROR,
+        ranges_are_fixed=True,
+        timed_here=False,
+        least_cosine=0.995,
+        probability_difference=0.05,
+        by_name_only=True,
+    ),
+    Variant(
+        target="coreml",
+        precision="fp16",
+        backend=IOS_17,
+        path="student_fp16_ios17",
+        logit_error=HALF_LOGIT_ERROR,
+        timed_here=False,
+        least_cosine=0.9999,
+        probability_difference=0.02,
+        by_name_only=True,
+    ),
+    Variant(
+        target="coreml",
+        precision="int8",
+        backend=IOS_17,
+        path="student_int8_ios17",
+        logit_error=HALF_LOGIT_ERROR,
+        timed_here=False,
+        least_cosine=0.995,
+        probability_difference=0.05,
+        by_name_only=True,
+    ),
+    Variant(
+        target="executorch",
+        precision="fp16",
+        backend="vulkan",
+        path="student_vulkan_fp16.pte",
+        least_cosine=0.9999,
+        probability_difference=0.02,
+        by_name_only=True,
+        built_only=True,
+    ),
+    Variant(
+        target="executorch",
+        precision="fp16",
+        backend="coreml",
+        path="student_coreml_fp16.pte",
+        least_cosine=0.9999,
+        probability_difference=0.02,
+        by_name_only=True,
+        built_only=True,
     ),
     Variant(
         target="onnx",
@@ -81,14 +150,12 @@ VARIANTS = (
         precision="int8",
         backend="cpu",
         path="student_onnx_int8",
+        ranges_are_fixed=True,
         least_cosine=0.995,
         probability_difference=0.05,
         by_name_only=True,
     ),
 )
-
-CLASSIFY_ERROR = 1e-3
-"""Largest relative error of the logits of given embeddings: `classify` is float32 wherever it can be compared."""
 
 AGREEMENT = 0.99
 """Least share of equal verdicts among windows further than UNDECIDABLE from the threshold."""
@@ -112,6 +179,9 @@ def chosen_variants(target: str, precision: str | None) -> list[Variant]:
     if target != "all" and target not in targets:
         raise InputError(f"--target {target}: unknown; allowed are {', '.join(targets)} and all")
     rows = [variant for variant in VARIANTS if target in ("all", variant.target)]
+    # What nothing here can execute is made only for who asks for it by both names.
+    if target == "all" or precision == AUTO:
+        rows = [variant for variant in rows if not variant.built_only]
     if precision == AUTO:
         return rows
     if precision is None:

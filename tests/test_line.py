@@ -21,7 +21,9 @@ from core.runs import METRICS, SAMPLES, read_student
 from core.runtimes import open_runtime
 from core.store import ClipStore
 from core.transforms import Variant
+from export.card import CARD
 from export.commands import Export
+from export.folder import GOLDEN_FOLDER
 from tests.line import VIDEOS, Line, distil
 
 pytestmark = [
@@ -112,7 +114,8 @@ def test_every_file_of_the_manifest_is_there_and_whole(line: Line) -> None:
 
     document = read_student(line.run)[1]
     assert {row.target for row in manifest.artifacts} == {"executorch", "coreml", "onnx"}
-    assert manifest.rejected == ()
+    # Schemes of int8 that were tried on the way may be there, a variant that failed may not.
+    assert all("in float32" in row.reason for row in manifest.rejected)
     assert manifest.trained
     assert manifest.source.weights_sha256 == document.weights_sha256
     assert (manifest.preprocess, manifest.decision) == (document.preprocess, document.decision)
@@ -121,14 +124,16 @@ def test_every_file_of_the_manifest_is_there_and_whole(line: Line) -> None:
     assert manifest.preferred == "student_xnnpack_int8.pte"
     file = line.artifacts / manifest.preferred
     assert hashlib.sha256(file.read_bytes()).hexdigest() == manifest.artifact(manifest.preferred).sha256
-    assert {path.name for path in line.artifacts.iterdir()} == {MANIFEST, *(row.path for row in manifest.artifacts)}
+    assert {path.name for path in line.artifacts.iterdir()} == {
+        MANIFEST, CARD, GOLDEN_FOLDER, *(row.path for row in manifest.artifacts)
+    }  # fmt: skip
 
 
-def test_what_this_machine_executes_was_compared_and_core_ml_was_only_built(line: Line) -> None:
+def test_every_artefact_was_executed_and_compared_core_ml_by_the_reference_interpreter(line: Line) -> None:
     for row in open_artifacts(line.artifacts).artifacts:
-        assert row.verified == ("built" if row.target == "coreml" else "runtime")
-        assert (row.parity is None) == (row.target == "coreml")
-        assert row.parity is None or row.parity.cases >= 32
+        assert row.verified == ("reference" if row.target == "coreml" else "runtime")
+        assert row.parity is not None
+        assert row.parity.cases >= 32
 
 
 def test_almost_nothing_is_left_outside_the_delegate(line: Line) -> None:

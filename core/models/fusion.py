@@ -39,13 +39,14 @@ class RMSNorm(nn.Module):
     def __init__(self, width: int, epsilon: float = 1e-6) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.ones(width))
-        self.epsilon = epsilon
+        # A tensor: Core ML's converter fails on a scalar that is added to a linear operator.
+        self.register_buffer("epsilon", torch.full((1,), epsilon), persistent=False)
         # XNNPACK has no mean over the last axis of a sequence; a product with 1/W is one, and is delegated.
         self.register_buffer("average", torch.full((1, width), 1.0 / width), persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
         mean_square = F.linear(x * x, cast(Tensor, self.average))
-        normed: Tensor = x * torch.rsqrt(mean_square + self.epsilon) * self.weight
+        normed: Tensor = x * torch.rsqrt(mean_square + cast(Tensor, self.epsilon)) * self.weight
         return normed
 
 

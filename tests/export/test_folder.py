@@ -45,8 +45,7 @@ def exported(
         for variant in variants:
             if problem is None:
                 write(scratch / variant.path, variant, content)
-            executable = variant.target != "coreml"
-            outcomes.append(Outcome(variant=variant, problem=problem, parity=parity if executable else None))
+            outcomes.append(Outcome(variant=variant, problem=problem, parity=parity))
         return publish(folder, scratch, source, outcomes, kept, None)
 
 
@@ -66,7 +65,8 @@ def test_a_new_folder_opens_with_a_row_for_every_variant(tmp_path: Path, source:
     assert [row.path for row in manifest.artifacts] == sorted(variant.path for variant in chosen_variants("all", None))
     assert {row.path: row.size_bytes for row in manifest.artifacts} == {row.path: 5 for row in manifest.artifacts}
     assert manifest.preferred == "student_xnnpack_int8.pte"
-    assert {row.target for row in manifest.artifacts if row.verified == "built"} == {"coreml"}
+    assert {row.verified for row in manifest.artifacts if row.target == "coreml"} == {"reference"}
+    assert {row.verified for row in manifest.artifacts if row.target != "coreml"} == {"runtime"}
     assert [method.name for method in manifest.methods] == ["encode", "classify"]
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
 

@@ -160,10 +160,10 @@ def open_artifacts(folder: Path) -> Manifest:
             "or type `python -m export` first"
         )
     manifest = read_manifest(file)
-    listed = [(row.path, row.sha256) for row in manifest.artifacts]
+    listed: list[tuple[str, str, int | None]] = [(row.path, row.sha256, row.size_bytes) for row in manifest.artifacts]
     if manifest.golden is not None:
-        listed.append((manifest.golden, manifest.golden_sha256 or ""))
-    for name, sha256 in listed:
+        listed.append((manifest.golden, manifest.golden_sha256 or "", None))
+    for name, sha256, size_bytes in listed:
         path = folder / name
         # What a link points to may change after the check, and may lie anywhere.
         link = next((part for part in _parts(folder, path) if part.is_symlink()), None)
@@ -171,7 +171,9 @@ def open_artifacts(folder: Path) -> Manifest:
             raise InputError(f"{link}: a symbolic link, artefacts are plain files and folders; export it again")
         if not path.exists():
             raise InputError(f"{path}: listed in {file} but missing; export it again")
-        if sha256_of(path) != sha256:
+        # The size comes first: what was blown up may take forever to hash.
+        grown = size_bytes is not None and size_of(path) > size_bytes
+        if grown or sha256_of(path) != sha256:
             raise InputError(f"{path}: its sha256 is not the manifest's; it was changed or damaged: export it again")
     if manifest.preferred is not None and manifest.preferred not in {row.path for row in manifest.artifacts}:
         raise InputError(f"{file}: the preferred artefact {manifest.preferred!r} is not among the listed ones")

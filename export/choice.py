@@ -26,9 +26,7 @@ def keep_the_fastest(source: Source, outcomes: Sequence[Outcome], folder: Path) 
     outcomes = [replace(outcome, problem=outcome.problem or _over_budget(outcome)) for outcome in outcomes]
     passed = [outcome for outcome in outcomes if outcome.problem is None]
     runtimes = {o.variant.path: runtime_of(o.variant, folder / o.variant.path) for o in passed if o.variant.timed_here}
-    speeds = encode_ms(
-        as_float32(source.crops[:1].numpy()), {path: runtime for path, runtime in runtimes.items() if runtime}
-    )
+    speeds = encode_ms(as_float32(source.crops[:1].numpy()), runtimes)
     settled = []
     for outcome in outcomes:
         path = outcome.variant.path

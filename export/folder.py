@@ -146,7 +146,7 @@ def _row(scratch: Path, outcome: Outcome) -> Artifact:
 def _verified(outcome: Outcome) -> Literal["runtime", "reference", "built"]:
     if outcome.parity is None:
         return "built"
-    return "reference" if outcome.variant.target == "coreml" else "runtime"
+    return "reference" if outcome.by_reference else "runtime"
 
 
 def _rejected(outcome: Outcome) -> Iterator[Rejected]:

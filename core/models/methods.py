@@ -4,6 +4,12 @@ from torch import Tensor, nn
 
 from core.models.student import Student
 
+TENSORS = {
+    "encode": (("frame",), ("rgb_embedding", "depth_embedding", "depth")),
+    "classify": (("rgb", "depth", "face_valid", "depth_valid"), ("logits",)),
+}
+"""Names of the inputs and outputs of each method, in their order."""
+
 
 class Encode(nn.Module):
     """`Student.encode` as a module's `forward`."""

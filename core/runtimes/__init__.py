@@ -1,5 +1,6 @@
 """One file per runtime that can execute a student; this page is the narrow interface they share."""
 
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -26,9 +27,11 @@ class Runtime(Protocol):
 def open_runtime(folder: Path, artifact: Artifact, *, threads: int | None = None) -> Runtime:
     """Load `artifact` of a folder that `open_artifacts` has checked.
 
-    `threads` None leaves the runtime its own choice. Raises InputError where the runtime is not installed here.
+    `threads` None leaves the runtime its own choice. Raises InputError where the runtime is not installed here, or is
+    another version than the artefact was checked with.
     """
     path = folder / artifact.path
+    _refuse_other_version(path, artifact)
     if artifact.target == "executorch":
         from core.runtimes.executorch import ExecuTorchRuntime
 
@@ -40,6 +43,19 @@ def open_runtime(folder: Path, artifact: Artifact, *, threads: int | None = None
     raise InputError(
         f"{path}: a {artifact.target} artefact cannot be executed on this machine; choose an executorch or onnx one"
     )
+
+
+def _refuse_other_version(path: Path, artifact: Artifact) -> None:
+    """Before anything of the artefact is read: the first two numbers of both versions must be the same."""
+    try:
+        here = version(artifact.runtime.name)
+    except PackageNotFoundError:
+        return  # What is missing says so itself when it is imported.
+    if here.split(".")[:2] != artifact.runtime.version.split(".")[:2]:
+        raise InputError(
+            f"{path}: was checked with {artifact.runtime.name} {artifact.runtime.version}, here is {here}; "
+            "export it again, or install that version"
+        )
 
 
 def preferred_artifact(manifest: Manifest) -> Artifact:

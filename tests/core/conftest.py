@@ -104,6 +104,8 @@ def artifacts(tmp_path: Path) -> Path:
                 "delegated": 250,
                 "undelegated_ops": [{"method": "classify", "op": "aten.view", "count": 3}],
             },
+            "float_parts": [],
+            "encode_ms": None,
             "verified": "runtime",
         }
         for path, target, backend, precision in (

@@ -131,6 +131,22 @@ def test_a_truncated_file_is_refused(artifacts: Path) -> None:
     assert "student_fp32.pte: its sha256 is not the manifest's" in refusal(artifacts)
 
 
+def test_a_blown_up_file_is_refused_without_being_read(artifacts: Path) -> None:
+    with (artifacts / "student_fp32.pte").open("r+b") as file:
+        file.truncate(1 << 40)  # sparse: a terabyte that takes no room, and hours to hash
+
+    assert "student_fp32.pte: its sha256 is not the manifest's" in refusal(artifacts)
+
+
+@pytest.mark.parametrize("other", ["0.3.0", "99.1"])
+def test_a_program_of_another_runtime_version_is_not_executed(artifacts: Path, other: str) -> None:
+    row = open_artifacts(artifacts).artifact("student_fp32.pte")
+    row = row.model_copy(update={"runtime": row.runtime.model_copy(update={"version": other})})
+
+    with pytest.raises(InputError, match=rf"student_fp32.pte: was checked with executorch {other}, here is"):
+        open_runtime(artifacts, row)
+
+
 def test_a_missing_file_is_refused(artifacts: Path) -> None:
     (artifacts / "student_fp32.pte").unlink()
     assert re.search(r"student_fp32.pte: listed in .* but missing; export it again", refusal(artifacts))

@@ -45,7 +45,8 @@ def exported(
         for variant in variants:
             if problem is None:
                 write(scratch / variant.path, variant, content)
-            outcomes.append(Outcome(variant=variant, problem=problem, parity=parity))
+            by_reference = variant.target == "coreml"
+            outcomes.append(Outcome(variant=variant, problem=problem, parity=parity, by_reference=by_reference))
         return publish(folder, scratch, source, outcomes, kept, None)
 
 

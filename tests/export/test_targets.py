@@ -23,7 +23,7 @@ def test_all_targets_are_every_variant() -> None:
 
 def test_auto_tries_everything_that_a_target_has() -> None:
     assert chosen("onnx", "auto") == {("onnx", "fp32"), ("onnx", "int8")}
-    assert chosen_variants("all", "auto") == list(VARIANTS)
+    assert chosen_variants("all", "auto") == [variant for variant in VARIANTS if not variant.built_only]
 
 
 def test_an_unknown_target_lists_the_allowed_ones() -> None:
@@ -34,9 +34,9 @@ def test_an_unknown_target_lists_the_allowed_ones() -> None:
 @pytest.mark.parametrize(
     ("target", "precision", "allowed"),
     [
-        ("coreml", "fp32", "fp16, int8, auto"),
+        ("coreml", "fp32", "fp16, int8, w8a8, auto"),
         ("onnx", "fp16", "fp32, int8, auto"),
-        ("all", "int4", "fp16, fp32, int8, auto"),
+        ("all", "int4", "fp16, fp32, int8, w8a8, auto"),
     ],
 )
 def test_a_precision_that_the_target_lacks_lists_the_allowed_ones(target: str, precision: str, allowed: str) -> None:
@@ -49,4 +49,11 @@ def test_every_variant_has_a_path_of_its_own() -> None:
 
 
 def test_only_what_can_be_executed_here_is_preferred() -> None:
-    assert set(PREFERRED) == {variant.path for variant in VARIANTS if variant.target != "coreml"}
+    here = {variant.path for variant in VARIANTS if variant.target != "coreml" and not variant.built_only}
+    assert set(PREFERRED) == here
+
+
+def test_delegates_that_nothing_here_executes_are_made_for_who_asks_by_both_names() -> None:
+    assert {variant.backend for variant in chosen_variants("executorch", "fp16")} == {"vulkan", "coreml"}
+    assert not any(variant.built_only for variant in chosen_variants("all", "fp16"))
+    assert not any(variant.built_only for variant in chosen_variants("executorch", None))

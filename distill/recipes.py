@@ -186,15 +186,15 @@ def _clips() -> Recipe:
         corpus=Path("../shared/clips"),
         variants=2,
         augmentation=FEW_PEOPLE,
-        twins=TwinSettings(forgeries=(FOOTAGE, STRONG), swap_share=0.25),
+        twins=TwinSettings(forgeries=(FOOTAGE, STRONG), swap_share=0.2),
         sampling=FrameSampling(
             slots=1,
             variants=512,
             twin_share=0.9,
-            primer=Primer(augmentation=LIGHT, twins=TwinSettings(forgeries=(STRONG,)), steps=350),
+            primer=Primer(augmentation=LIGHT, twins=TwinSettings(forgeries=(STRONG,)), steps=300),
         ),
         teacher=TeacherRecipe(
-            frames=Stage(steps=2400, windows=32, learning_rate=1.5e-3, validate_every=200, kept_from=0.8),
+            frames=Stage(steps=2000, windows=32, learning_rate=1.5e-3, validate_every=200, kept_from=0.8),
             fusion=Stage(steps=200, windows=32, learning_rate=3e-4, validate_every=50),
         ),
         student=StudentRecipe(

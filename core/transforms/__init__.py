@@ -11,8 +11,6 @@ from core.transforms.variants import (
     Erasure,
     Quality,
     QualityRanges,
-    Scene,
-    SceneRanges,
     Variant,
     draw_variant,
 )
@@ -28,8 +26,6 @@ __all__ = [
     "Erasure",
     "Quality",
     "QualityRanges",
-    "Scene",
-    "SceneRanges",
     "Variant",
     "draw_variant",
 ]

@@ -52,26 +52,6 @@ class ColourRanges(BaseModel):
     grey_share: Share = Field(default=0.0, description="clips without colour, beside those drawn so")
 
 
-class SceneRanges(BaseModel):
-    """What differs smoothly over a picture without any forgery: light, focus, the shape of a head. A share of 0: never.
-
-    A model of few people and few rooms takes a face that is lit or focused otherwise than its surroundings for pasted.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    light_share: Share = 0.0
-    light: Range = Field(default=(0.0, 0.0), description="spread of the logarithm of brightness over the crop")
-    tint_share: Share = 0.0
-    tint: Range = Field(default=(0.0, 0.0), description="the same of each channel by itself")
-    focus_share: Share = 0.0
-    focus_px: Range = Field(
-        default=(0.0, 0.0), description="sigma of the blur where it is blurred most, px of the input"
-    )
-    shape_share: Share = 0.0
-    shape: Range = Field(default=(0.0, 0.0), description="spread of the displacement, of half the crop's side")
-
-
 class Augmentation(BaseModel):
     """What may be drawn for a variant. Every clip draws evenly from each range; equal ends draw nothing."""
 
@@ -83,7 +63,6 @@ class Augmentation(BaseModel):
     rotation_degrees: Range = (0.0, 0.0)
     perspective_share: Share = 0.0
     perspective: Range = Field(default=(0.0, 0.0), description="shift of each corner of the box, in box sides")
-    scene: SceneRanges = Field(default=SceneRanges(), description="before the camera")
     colour: ColourRanges = ColourRanges()
     camera: QualityRanges = Field(default=QualityRanges(), description="before a forgery is made")
     delivery: QualityRanges = Field(default=QualityRanges(), description="after it, on the model's input")
@@ -152,51 +131,12 @@ FULL = Augmentation(
 
 FEW_PEOPLE = FULL.model_copy(
     update={
-        "perspective_share": 0.25,
-        "scene": SceneRanges(
-            light_share=0.6,
-            light=(0.0, 0.3),
-            tint_share=0.5,
-            tint=(0.0, 0.08),
-            focus_share=0.5,
-            focus_px=(0.6, 1.8),
-            shape_share=0.6,
-            shape=(0.0, 0.05),
-        ),
-        "colour": ColourRanges(
-            brightness=(0.85, 1.15),
-            contrast=(0.75, 1.3),
-            saturation=(0.3, 1.5),
-            gamma=(0.7, 1.45),
-            gain=(0.93, 1.07),
-            offset=(-0.03, 0.03),
-            hue_degrees=(-6.0, 6.0),
-            grey_share=0.08,
-        ),
-        "camera": QualityRanges(
-            reduce_share=0.5,
-            reduction=(0.45, 0.95),
-            sharpen_share=0.35,
-            sharpening=(0.2, 2.0),
-            blur_share=0.3,
-            blur_px=(0.3, 1.0),
-            noise_share=0.4,
-            noise=(0.004, 0.025),
-            jpeg_share=0.5,
-            jpeg_quality=(50, 98),
-        ),
-        "delivery": QualityRanges(
-            blur_share=0.1,
-            blur_px=(0.3, 0.6),
-            jpeg_share=0.3,
-            jpeg_quality=(60, 98),
-            h264_share=0.2,
-            h264_crf=(18, 32),
-        ),
-        "erase_share": 0.1,
+        "perspective_share": 0.0,
+        "delivery": QualityRanges(jpeg_share=0.3, jpeg_quality=(60, 98)),
+        "erase_share": 0.0,
     }
 )
-"""For a small input and few people: milder on the picture, of which little is left, and with scenes that vary."""
+"""As varied before a forgery is made, and with little after it: in a small picture that would hide the rest of it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -268,27 +208,6 @@ class Colour:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Scene:
-    """One draw of `SceneRanges`. `Scene()` leaves pictures as they are."""
-
-    light: float = 0.0
-    tint: float = 0.0
-    focus_px: float = 0.0
-    shape: float = 0.0
-
-    def words(self) -> list[str]:
-        """In words, what it does."""
-        said = []
-        if self.shape:
-            said.append(f"shape {self.shape:.1%}")
-        if self.light or self.tint:
-            said.append(f"uneven light {self.light:.0%}, tint {self.tint:.0%}")
-        if self.focus_px:
-            said.append(f"out of focus {self.focus_px:.1f} px")
-        return said
-
-
-@dataclass(frozen=True, kw_only=True)
 class Erasure:
     """A rectangle that something else covers, in shares of the input's side."""
 
@@ -311,13 +230,12 @@ class Variant:
     """Counter-clockwise, as torchvision counts."""
     perspective: tuple[tuple[float, float], ...] = ()
     """Shifts of the four corners (clockwise from the top left) in box sides; empty for none."""
-    scene: Scene = field(default_factory=Scene)
     colour: Colour = field(default_factory=Colour)
     camera: Quality = field(default_factory=Quality)
     delivery: Quality = field(default_factory=Quality)
     erasure: Erasure | None = None
     grain: int = 0
-    """Seeds the noise, which is another one in each frame, and what varies over a picture, which is the same."""
+    """Seeds the noise, which is another one in each frame."""
 
     @property
     def turns(self) -> bool:
@@ -335,7 +253,7 @@ class Variant:
         if self.box_scale != 1 or self.box_shift != (0, 0):
             across, down = (_signed(100 * value) for value in self.box_shift)
             said.append(f"box {self.box_scale:.2f}, moved {across} / {down} %")
-        said += [*self.scene.words(), *self.camera.optics(), *self.colour.words(), *self.camera.coding()]
+        said += [*self.camera.optics(), *self.colour.words(), *self.camera.coding()]
         later = ["a part covered"] if self.erasure else []
         later += [*self.delivery.optics(), *self.delivery.coding()]
         if later:
@@ -355,14 +273,12 @@ def draw_variant(clip: str, k: int, *, seed: int, augmentation: Augmentation) ->
     if draw.happens(augmentation.perspective_share):
         reach = augmentation.perspective
         perspective = tuple((draw.within(reach), draw.within(reach)) for _ in range(4))
-    scene = _drawn_scene(draw, augmentation.scene)
     return Variant(
         flip=flip,
         box_scale=box_scale,
         box_shift=box_shift,
         rotation_degrees=rotation,
         perspective=perspective,
-        scene=scene,
         colour=colour,
         camera=_drawn_quality(draw, augmentation.camera),
         delivery=_drawn_quality(draw, augmentation.delivery),
@@ -391,15 +307,6 @@ class _Draw:
 
     def kernel(self) -> Kernel:
         return KERNELS[self.whole((0, len(KERNELS) - 1))]
-
-
-def _drawn_scene(draw: _Draw, ranges: SceneRanges) -> Scene:
-    return Scene(
-        light=draw.within(ranges.light) if draw.happens(ranges.light_share) else 0.0,
-        tint=draw.within(ranges.tint) if draw.happens(ranges.tint_share) else 0.0,
-        focus_px=draw.within(ranges.focus_px) if draw.happens(ranges.focus_share) else 0.0,
-        shape=draw.within(ranges.shape) if draw.happens(ranges.shape_share) else 0.0,
-    )
 
 
 def _drawn_colour(draw: _Draw, ranges: ColourRanges) -> Colour:

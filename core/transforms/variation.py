@@ -1,8 +1,7 @@
 """Carrying out a variant on the faces of a clip, from stored crops to model's inputs.
 
-Scene and camera come first, since their picture is what a forger works on; then a forgery, if there is one; then
-geometry and the spec; last what delivery does to the result. Everything but the forgery is the same for a real clip and
-its twin.
+The camera comes first, since its picture is what a forger works on; then a forgery, if there is one; then geometry and
+the spec; last what delivery does to the result. Everything but the forgery is the same for a real clip and its twin.
 """
 
 from collections.abc import Sequence
@@ -20,8 +19,7 @@ from core.seeding import seeded_generator
 from core.store import ClipStore, VideoRecord
 from core.transforms.degradation import Frames, degraded, erased, erased_part
 from core.transforms.geometry import cut_moved, varied_box
-from core.transforms.scenery import Scenery
-from core.transforms.variants import Colour, Quality, Scene, Variant
+from core.transforms.variants import Colour, Quality, Variant
 
 Mask = npt.NDArray[np.uint8]
 """uint8 [H, W]: 0-255 is a forgery's share of 0-1."""
@@ -96,10 +94,9 @@ def reduced_face(face: Face, factor: int, spec: PreprocessSpec, farthest: int) -
 
 
 def photographed(faces: Sequence[Face], variant: Variant, spec: PreprocessSpec, scale: float) -> list[Face]:
-    """The faces in the variant's scene as its camera takes them. Padding stays padding: no camera sees it."""
-    if not faces or (variant.scene, variant.camera, variant.colour) == (Scene(), Quality(), Colour()):
+    """The faces as the variant's camera takes them. Padding stays padding: no camera sees it."""
+    if not faces or (variant.camera == Quality() and variant.colour == Colour()):
         return list(faces)
-    scenery = Scenery(variant.scene, variant.grain)
     side = max(max(face.crop.shape[:2]) for face in faces)
     canvas = np.empty((len(faces), side, side, 3), np.uint8)
     for place, face in zip(canvas, faces, strict=True):
@@ -109,10 +106,8 @@ def photographed(faces: Sequence[Face], variant: Variant, spec: PreprocessSpec, 
             place[:] = spec.padding
             continue
         # The picture's edge goes on, so that blur and JPEG bring no padding into it.
-        height, width = face.crop.shape[:2]
-        border = (rows.start, height - rows.stop, columns.start, width - columns.stop)
-        staged = scenery.lit(scenery.shaped(cv2.copyMakeBorder(shown, *border, cv2.BORDER_REPLICATE)), scale)
-        cv2.copyMakeBorder(staged, 0, side - height, 0, side - width, cv2.BORDER_REPLICATE, dst=place)
+        border = (rows.start, side - rows.stop, columns.start, side - columns.stop)
+        cv2.copyMakeBorder(shown, *border, cv2.BORDER_REPLICATE, dst=place)
     taken = degraded(
         canvas, variant.camera, variant.colour, scale=scale, generators=_grain_generators(faces, variant, "camera")
     )
@@ -122,8 +117,7 @@ def photographed(faces: Sequence[Face], variant: Variant, spec: PreprocessSpec, 
         rows, columns = face.inside
         for outside in (np.s_[: rows.start], np.s_[rows.stop :], np.s_[:, : columns.start], np.s_[:, columns.stop :]):
             crop[outside] = spec.padding
-        depth, mask = (None if plane is None else scenery.shaped(plane) for plane in (face.depth, face.mask))
-        crops.append(replace(face, crop=crop, depth=depth, mask=mask))
+        crops.append(replace(face, crop=crop))
     return crops
 
 

@@ -68,4 +68,6 @@ def _refused(path: Path) -> Iterator[None]:
     try:
         yield
     except UnreadableError as error:
-        raise InputError(f"{path}: {error}; export it again") from error
+        # Names in the file are whatever the file says.
+        reason = " ".join(str(error).split())
+        raise InputError(f"{path}: {reason}; export it again") from error

@@ -83,7 +83,6 @@ class Package:
             prefix, _, name = file.partition("/")
             if prefix != MODEL_PATH:
                 raise UnreadableError(f"the weight file {file!r} does not lie beside the model")
-            # Libraries open paths with C strings, which end at a zero byte.
             path = _inside(self._folder, (self._beside / name).as_posix(), MOST_BYTES["weights"])
             with _unreadable(name):
                 self._blobs[file] = self._open_blobs(str(path))
@@ -106,12 +105,14 @@ def _model_file(folder: Path) -> Path:
         raise UnreadableError(f"{MANIFEST}: {first_fault(error)}") from error
     if manifest.root not in manifest.items:
         raise UnreadableError(f"{MANIFEST} does not list its own model {manifest.root!r}")
-    return _inside(folder, f"Data/{manifest.items[manifest.root].path}", MOST_BYTES["model"])
+    path = PurePosixPath("Data", manifest.items[manifest.root].path)
+    return _inside(folder, path.as_posix(), MOST_BYTES["model"])
 
 
 def _inside(folder: Path, path: str, most_bytes: int) -> Path:
     """The plain file at `path` below `folder`, without a link on the way."""
     parts = PurePosixPath(path)
+    # What opens a weight file takes a C string, which ends at a zero byte.
     if parts.is_absolute() or ".." in parts.parts or "\\" in path or not path.isprintable():
         raise UnreadableError(f"the path {path!r} leaves the package")
     file = folder / parts

@@ -1,6 +1,7 @@
 """The artefact contract: manifest.json, and opening the folder beside it defensively.
 
 Everything in the folder is listed with its hash; a file that differs is refused before anything of it is executed.
+`python -m core.manifest > docs/manifest.schema.json` writes the schema for readers in other languages.
 """
 
 import hashlib
@@ -229,3 +230,7 @@ def _parts(folder: Path, path: Path) -> Iterator[Path]:
             break
         yield parent
     yield from path.rglob("*")
+
+
+if __name__ == "__main__":
+    print(json.dumps(Manifest.model_json_schema(), indent=2))

@@ -15,12 +15,16 @@ from safetensors.torch import load_file
 from benchmarks.results import RESULTS, read_results
 from core.clips import read_slots, windows_of
 from core.decision import WINDOW
+from core.detector import StreamingDetector
 from core.errors import InputError
+from core.golden import read_frame, read_golden
 from core.manifest import MANIFEST, open_artifacts
 from core.runs import METRICS, SAMPLES, read_student
-from core.runtimes import open_runtime
+from core.runtimes import Runtime, open_runtime
+from core.runtimes.coreml import CoreMLReference
 from core.store import ClipStore
 from core.transforms import Variant
+from export.bundle import ASSETS
 from export.card import CARD
 from export.commands import Export
 from export.folder import GOLDEN_FOLDER
@@ -144,6 +148,63 @@ def test_almost_nothing_is_left_outside_the_delegate(line: Line) -> None:
         assert row.delegation.delegated > 100
         for method in ("encode", "classify"):
             assert sum(op.count for op in row.delegation.undelegated_ops if op.method == method) <= 2
+
+
+@pytest.mark.parametrize("path", [*sorted(EXECUTABLE), "student_fp16.mlpackage", "student_int8.mlpackage"])
+def test_the_golden_streams_end_with_their_verdicts_on_every_artefact(line: Line, path: str) -> None:
+    manifest = open_artifacts(line.artifacts)
+    artifact = manifest.artifact(path)
+    runtime: Runtime = (
+        CoreMLReference(line.artifacts / path, artifact.methods)
+        if artifact.target == "coreml"
+        else open_runtime(line.artifacts, artifact)
+    )
+    assert manifest.golden is not None
+    folder = line.artifacts / manifest.golden
+
+    for stream in read_golden(folder).streams:
+        detector = StreamingDetector(
+            runtime, spec=manifest.preprocess, decision=manifest.decision, depth_trained=manifest.depth_trained
+        )
+        for frame in stream.frames:
+            box = None if frame.box is None else frame.box.box()
+            detector.push(read_frame(folder, frame.frame), box, frame.time_ms)
+        verdict = detector.finish()
+
+        tolerance = 0.05 if artifact.precision == "int8" else 0.02
+        assert verdict.coverage == stream.coverage
+        assert [(w.start_ms, w.end_ms, w.coverage) for w in verdict.windows] == [
+            (w.start_ms, w.end_ms, w.coverage) for w in stream.windows
+        ]
+        assert verdict.fake_probability == pytest.approx(stream.fake_probability, abs=tolerance)
+        if stream.fake_probability is None or abs(stream.fake_probability - manifest.decision.threshold) > tolerance:
+            assert verdict.label == stream.label
+
+
+def test_the_same_run_exported_again_gives_the_same_bytes_but_for_the_date(line: Line, tmp_path: Path) -> None:
+    again = tmp_path / "again"
+
+    assert Export(run=line.run, out=again).execute() == 0
+
+    before, after = digests(line.artifacts), digests(again)
+    assert {name for name in before if after.get(name) != before[name]} == {MANIFEST}
+    assert before.keys() == after.keys()
+    first, second = (json.loads((folder / MANIFEST).read_text()) for folder in (line.artifacts, again))
+    assert {**first, "created": None} == {**second, "created": None}
+
+
+def test_a_bundle_from_the_command_line_is_what_the_app_reads(
+    line: Line, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(line.artifacts, tmp_path / "artifacts")
+    monkeypatch.chdir(tmp_path)
+
+    assert Export(run=line.run, target="onnx", out=tmp_path / "artifacts", bundle=True).execute() == 0
+
+    bundled = open_artifacts(tmp_path / ASSETS)
+    assert [row.path for row in bundled.artifacts] == [bundled.preferred]
+    assert bundled.golden is not None
+    assert bundled.trained
 
 
 @pytest.mark.parametrize("path", sorted(EXECUTABLE))

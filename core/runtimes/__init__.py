@@ -1,5 +1,6 @@
 """One file per runtime that can execute a student; this page is the narrow interface they share."""
 
+import sys
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Protocol
@@ -40,6 +41,10 @@ def open_runtime(folder: Path, artifact: Artifact, *, threads: int | None = None
         from core.runtimes.onnx import OnnxRuntime
 
         return OnnxRuntime(path, artifact.methods, threads=threads)
+    if sys.platform == "darwin":
+        from core.runtimes.coreml_native import CoreMLRuntime
+
+        return CoreMLRuntime(path, artifact.methods)
     raise InputError(
         f"{path}: a {artifact.target} artefact cannot be executed on this machine; choose an executorch or onnx one"
     )

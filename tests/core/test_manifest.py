@@ -12,6 +12,7 @@ import pytest
 from core.errors import InputError
 from core.manifest import MANIFEST, Manifest, open_artifacts, read_manifest, sha256_of, size_of
 from core.runtimes import open_runtime, preferred_artifact
+from tests.conftest import PROJECT
 
 
 def edited(folder: Path, change: Callable[[dict[str, Any]], object]) -> None:
@@ -33,6 +34,12 @@ def refusal(folder: Path) -> str:
 def test_a_manifest_survives_being_written_down(artifacts: Path) -> None:
     manifest = open_artifacts(artifacts)
     assert Manifest.model_validate_json(manifest.model_dump_json()) == manifest
+
+
+def test_the_schema_in_the_documents_is_the_manifest_s() -> None:
+    schema = json.loads((PROJECT / "docs" / "manifest.schema.json").read_text())
+
+    assert schema == Manifest.model_json_schema(), "write it again: see the first lines of core/manifest.py"
 
 
 def test_an_opened_manifest_says_what_its_file_says(artifacts: Path) -> None:

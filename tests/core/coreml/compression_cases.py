@@ -65,10 +65,7 @@ ACTIVATIONS = [
             input=x, scale=scale, zero_point=zero, axis=1, output_dtype="uint8"
         ),
         expected=lambda x, scale, zero: torch.stack(
-            [
-                (x[:, row] / scale[row] + int(zero[row])).round().clamp(0, 255)  # halves apart, the sums are equal
-                for row in range(3)
-            ],
+            [(x[:, row] / scale[row] + int(zero[row])).round().clamp(0, 255) for row in range(3)],
             1,
         ),
         weights=(SCALES, ZEROS),

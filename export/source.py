@@ -70,8 +70,7 @@ class Origin:
 def _trained(run: Path) -> Source:
     student, document = read_student(run)
     samples = read_samples(run)
-    if not document.fused:
-        student.fuse()
+    student.fuse()
     every = max(1, len(samples.windows) // VALIDATION_WINDOWS)
     return Source(
         student=student,

@@ -19,6 +19,8 @@ from core.detector import StreamingDetector
 from core.errors import InputError
 from core.golden import read_frame, read_golden
 from core.manifest import MANIFEST, open_artifacts
+from core.models import Encode
+from core.quantisation import quantised
 from core.runs import METRICS, SAMPLES, read_student
 from core.runtimes import Runtime, open_runtime
 from core.runtimes.coreml import CoreMLReference
@@ -138,6 +140,25 @@ def test_every_artefact_was_executed_and_compared_core_ml_by_the_reference_inter
         assert row.verified == ("reference" if row.target == "coreml" else "runtime")
         assert row.parity is not None
         assert row.parity.cases >= 32
+
+
+def test_int8_rounds_to_the_ranges_that_were_trained(line: Line) -> None:
+    student, document = read_student(line.run)
+    assert document.fused
+    assert document.activation_ranges
+    row = open_artifacts(line.artifacts).artifact("student_xnnpack_int8.pte")
+    crops = load_file(line.run / SAMPLES)["crops"][:4].float()
+    program = quantised(
+        Encode(student).eval(), [crops[:1]], float_parts=row.float_parts, ranges=document.activation_ranges
+    )
+    runtime = open_runtime(line.artifacts, row)
+
+    for crop in torch.split(crops, 1):
+        with torch.inference_mode():
+            wanted = program(crop)[0]
+        got = torch.from_numpy(runtime.run("encode", crop.numpy())[0].copy())
+        # The same arithmetic but for ties in rounding.
+        assert float(torch.cosine_similarity(wanted, got)) > 0.999
 
 
 def test_almost_nothing_is_left_outside_the_delegate(line: Line) -> None:

@@ -57,8 +57,10 @@ class Trunk(nn.Module):
         """Merge every batch-norm, parallel branch and the normalisation into plain convolutions, in place.
 
         The outputs of `eval()` mode are unchanged but for float rounding; the parameters are not trainable as before.
+        What is fused already stays as it is.
         """
-        assert not self.fused
+        if self.fused:
+            return
         self.stem = reparameterize_model(self.stem, inplace=True)
         self.stages = cast(nn.Sequential, reparameterize_model(self.stages, inplace=True))
         first = _first_convolution(self.stem)

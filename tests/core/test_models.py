@@ -283,6 +283,9 @@ def test_fusing_keeps_what_encode_gives(sized: Student) -> None:
         for found, expected in zip(fused.encode(image), sized.encode(image), strict=True):
             assert relative_error(found, expected) < 1e-4
     assert not any(isinstance(module, nn.BatchNorm2d) for module in fused.modules())
+    before = {name: tensor.clone() for name, tensor in fused.state_dict().items()}
+    fused.fuse()
+    assert all(torch.equal(tensor, before[name]) for name, tensor in fused.state_dict().items()), "once is enough"
 
 
 def test_the_trunk_is_timm_s_on_the_normalised_frame_but_for_the_black_border(student: Student) -> None:

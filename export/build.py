@@ -74,7 +74,7 @@ def _built(origin: Origin, variant: Variant, folder: Path) -> Outcome:
     with _quiet():
         source = origin.read()
         path = folder / variant.path
-        delegation, scheme = _write(source, variant, path)
+        delegation, scheme = write(source, variant, path)
         outcome = _checked(source, variant, path, delegation, scheme)
     if outcome.problem is not None:
         remove(path)
@@ -86,7 +86,8 @@ def remove(path: Path) -> None:
     shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
 
 
-def _write(source: Source, variant: Variant, path: Path) -> tuple[Delegation | None, Scheme]:
+def write(source: Source, variant: Variant, path: Path) -> tuple[Delegation | None, Scheme]:
+    """Write the artefact, unchecked; what a delegate took of it, and what of `encode` is int8."""
     if variant.target == "executorch":
         return executorch.build(source, variant, path)
     if variant.target == "coreml":

@@ -9,7 +9,6 @@ import pytest
 from core.errors import InputError
 from core.runtimes.coreml_native import COMPUTE_UNITS, CoreMLRuntime
 
-
 # coremltools, as it is imported, uses what others have deprecated.
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::UserWarning")
 

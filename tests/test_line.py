@@ -37,7 +37,7 @@ from tests.line import VIDEOS, Line, distil
 
 pytestmark = [
     # What importing ExecuTorch says about itself.
-    pytest.mark.filterwarnings("ignore:(open|read)_text is deprecated:DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore:(open|read)_(text|binary) is deprecated:DeprecationWarning"),
     pytest.mark.filterwarnings("ignore:This API is experimental"),
 ]
 

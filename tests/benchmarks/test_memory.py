@@ -1,5 +1,6 @@
 """Memory of an artefact, measured in a process of its own."""
 
+from importlib.metadata import version
 from pathlib import Path
 
 import onnx
@@ -43,7 +44,7 @@ def folder(tmp_path: Path) -> Path:
         methods=("encode",),
         sha256=sha256_of(tmp_path / "tiny"),
         size_bytes=1,
-        runtime=RuntimeVersion(name="onnxruntime", version="1"),
+        runtime=RuntimeVersion(name="onnxruntime", version=version("onnxruntime")),
         parity=None,
         accuracy=None,
         delegation=None,

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -97,7 +98,7 @@ def artifacts(tmp_path: Path) -> Path:
             "methods": ["encode", "classify"],
             "sha256": sha256_of(folder / path),
             "size_bytes": size_of(folder / path),
-            "runtime": {"name": target, "version": "1.0"},
+            "runtime": {"name": target, "version": version("coremltools" if target == "coreml" else target)},
             "parity": {"cases": 32, "max_abs": 1e-5, "cosine": 0.9999, "agreement": None},
             "accuracy": None,
             "delegation": {

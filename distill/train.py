@@ -273,7 +273,10 @@ def _samples(sides: Sides) -> dict[str, Tensor]:
     places = [(window, slot) for window in train.judged for slot in train.windows[window].valid_slots]
     chosen = np.unique(np.linspace(0, len(places) - 1, CALIBRATION_CROPS).round().astype(int))
     crops = [train.sample(*places[place]).frames for place in chosen]
-    batches = list(sides.val.in_turn([(window, 0) for window in sides.val.judged[:VALIDATION_WINDOWS]]))
+    judged = sides.val.judged
+    # Spread evenly: they stand in the order of their paths, one class before the other.
+    shown = np.unique(np.linspace(0, len(judged) - 1, VALIDATION_WINDOWS).round().astype(int))
+    batches = list(sides.val.in_turn([(judged[place], 0) for place in shown]))
     return {
         "crops": torch.cat(crops),
         "windows": torch.cat([batch.frames for batch in batches]),

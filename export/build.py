@@ -18,7 +18,7 @@ from core.manifest import Accuracy, Delegation, Parity
 from core.runtimes import Runtime
 from export import coreml, executorch, onnx
 from export.parity import compare
-from export.schemes import Scheme
+from export.schemes import PARTS, Scheme
 from export.source import Origin, Source
 from export.targets import Variant
 
@@ -63,7 +63,8 @@ def build_all(
         for future in as_completed(futures):
             outcomes.append(future.result())
             on_done(outcomes[-1], len(outcomes))
-    return outcomes
+    # In the order they were asked for, not in that in which they were ready: so the manifest repeats.
+    return sorted(outcomes, key=lambda outcome: variants.index(outcome.variant))
 
 
 def _one_thread() -> None:
@@ -106,7 +107,7 @@ def _checked(source: Source, variant: Variant, path: Path, delegation: Delegatio
     comparison = min(comparisons, key=lambda found: (found.broken(variant) is None, found.parity.cosine))
     return Outcome(
         variant=variant,
-        problem=comparison.broken(variant) or undelegated(variant, delegation),
+        problem=comparison.broken(variant) or undelegated(variant, delegation) or _only_in_name(scheme),
         parity=comparison.parity,
         accuracy=comparison.accuracy,
         auc_lost=comparison.auc_lost,
@@ -114,6 +115,11 @@ def _checked(source: Source, variant: Variant, path: Path, delegation: Delegatio
         scheme=scheme,
         by_reference=any(runtime.name == REFERENCE for runtime in runtimes),
     )
+
+
+def _only_in_name(scheme: Scheme) -> str | None:
+    """In words, that an int8 program has nothing in int8."""
+    return "every part of encode has to stay float32" if set(scheme.float_parts) == set(PARTS) else None
 
 
 def undelegated(variant: Variant, delegation: Delegation | None) -> str | None:

@@ -4,8 +4,8 @@ import shutil
 from pathlib import Path
 
 from core.errors import InputError
-from core.golden import GOLDEN
-from core.manifest import MANIFEST, Manifest, open_artifacts, open_to_judge
+from core.golden import read_golden
+from core.manifest import MANIFEST, Manifest, open_artifacts, open_to_judge, read_manifest
 from core.runs import write_json
 from core.runtimes import preferred_artifact
 from export.folder import put_in_place, staging
@@ -35,12 +35,16 @@ def bundle(artifacts: Path, assets: Path = ASSETS, *, allow_untrained: bool = Fa
         write_json(scratch / MANIFEST, manifest.model_copy(update={"artifacts": (row,)}))
         # What was copied is what was checked, or it is not put in place.
         bundled = open_artifacts(scratch)
-        assert (scratch / manifest.golden / GOLDEN).is_file()
+        read_golden(scratch / manifest.golden)
         put_in_place(scratch, assets)
     return bundled
 
 
 def refuse_other_assets(assets: Path) -> None:
     """InputError where `assets` holds something that is no bundle."""
-    if assets.exists() and not (assets / MANIFEST).is_file() and (not assets.is_dir() or any(assets.iterdir())):
-        raise InputError(f"{assets}: holds no bundle of ours and is not replaced; move what is there away")
+    if not assets.exists() or (assets.is_dir() and not any(assets.iterdir())):
+        return
+    try:
+        read_manifest(assets / MANIFEST)
+    except InputError as error:
+        raise InputError(f"{assets}: holds no bundle of ours and is not replaced; move what is there away") from error

@@ -107,4 +107,5 @@ def _make_repeatable(package: Path) -> None:
     file = package / "Data" / root
     model = Model_pb2.Model()
     model.ParseFromString(file.read_bytes())
+    model.description.metadata.userDefined.pop("com.github.apple.coremltools.conversion_date", None)
     file.write_bytes(model.SerializeToString(deterministic=True))

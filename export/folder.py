@@ -11,6 +11,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
 
+from core.command_line import say
 from core.errors import InputError
 from core.manifest import (
     MANIFEST,
@@ -19,6 +20,7 @@ from core.manifest import (
     Rejected,
     RuntimeVersion,
     open_artifacts,
+    read_manifest,
     sha256_of,
     size_of,
 )
@@ -51,7 +53,8 @@ def staging(folder: Path) -> Iterator[Path]:
 def former(folder: Path, weights_sha256: str) -> Manifest | None:
     """The manifest in `folder` if it is of the same weights; None where there is none or it is of others.
 
-    Raises InputError where the folder holds something else, which must not be replaced.
+    Raises InputError where the folder holds something else, which must not be replaced: a manifest that is not ours, or
+    of another version, as well. A folder of ours whose artefacts are damaged is replaced whole.
     """
     if not folder.exists():
         return None
@@ -60,9 +63,13 @@ def former(folder: Path, weights_sha256: str) -> Manifest | None:
             return None
         raise InputError(f"{folder}: exists and is no artefact folder; give another --out")
     try:
-        manifest = open_artifacts(folder)
-    except InputError:
-        # A damaged folder of ours is replaced whole: none of its rows can be kept.
+        manifest = read_manifest(folder / MANIFEST)
+    except InputError as error:
+        raise InputError(f"{folder}: exists and its {MANIFEST} is not one of ours; give another --out") from error
+    try:
+        open_artifacts(folder)
+    except InputError as error:
+        say(f"{error}: the folder is replaced whole")
         return None
     return manifest if manifest.source.weights_sha256 == weights_sha256 else None
 
@@ -77,11 +84,12 @@ def publish(
 ) -> Manifest:
     """Complete `scratch` with the rows of `kept` that were not exported again, manifest and card; put it in place."""
     new = {(outcome.variant.target, outcome.variant.precision) for outcome in outcomes}
+    new_paths = {outcome.variant.path for outcome in outcomes}
     rows = [_row(scratch, outcome) for outcome in outcomes if outcome.problem is None]
     rejected = [row for outcome in outcomes for row in _rejected(outcome)]
     if kept is not None:
         for row in kept.artifacts:
-            if (row.target, row.precision) not in new:
+            if row.path not in new_paths:
                 _copy(folder / row.path, scratch / row.path)
                 rows.append(row)
         rejected += [row for row in kept.rejected if (row.target, row.precision) not in new]

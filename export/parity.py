@@ -1,5 +1,6 @@
 """Parity: an artefact against the torch student on the same inputs. It has no off switch."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,7 +13,7 @@ from core.runtimes import Array, Runtime, as_float32
 from core.runtimes.torch import TorchRuntime
 from export.golden import demo_crops
 from export.source import Source
-from export.targets import AGREEMENT, UNDECIDABLE, Variant
+from export.targets import AGREEMENT, DEPTH_COSINE, UNDECIDABLE, Variant
 
 RUN_CROPS = 16
 MASK_WINDOWS = 12
@@ -30,6 +31,8 @@ class Comparison:
     """Largest absolute error of an output over max(1, largest absolute value of its reference)."""
     classify_error: float
     """The same over the logits of the reference's own embeddings, under every kind of mask."""
+    depth_cosine: float
+    """Smallest of a depth map with the reference's, over faces."""
     odd_cosine: float
     """Smallest of an embedding with the reference's, over pictures that no camera gives."""
     probability_difference: float
@@ -42,6 +45,8 @@ class Comparison:
             return "an output is not finite"
         if parity.cosine < variant.least_cosine:
             return f"cosine {parity.cosine:.5f} of an embedding is below {variant.least_cosine}"
+        if self.depth_cosine < DEPTH_COSINE:
+            return f"cosine {self.depth_cosine:.5f} of a depth map is below {DEPTH_COSINE}"
         if not variant.ranges_are_fixed and self.odd_cosine < variant.least_cosine:
             return f"cosine {self.odd_cosine:.5f} of an embedding of an odd picture is below {variant.least_cosine}"
         if variant.most_error is not None and self.worst_relative > variant.most_error:
@@ -62,7 +67,7 @@ def compare(source: Source, candidate: Runtime) -> Comparison:
     """Run `candidate` beside torch on crops, odd pictures, every kind of mask, and the validation windows."""
     reference = TorchRuntime(source.student)
     shown, masks = faces(source), _masks()
-    encode, classify, odd = _Worst(), _Worst(), _Worst()
+    encode, classify, odd, depth = _Worst(), _Worst(), _Worst(), _Worst()
     embeddings = []
     frames = [*shown, *_odd_pictures(source.preprocess.size)]
     for place, frame in enumerate(frames):
@@ -70,6 +75,8 @@ def compare(source: Source, candidate: Runtime) -> Comparison:
         encode.see(wanted, got)
         # int8 ranges are those of faces: what no camera gives has a figure of its own.
         (encode if place < len(shown) else odd).see_cosine(wanted[:2], got[:2])
+        if place < len(shown):
+            depth.see_cosine(wanted[2:], got[2:])
         embeddings.append(wanted[:2])
     for window, (face_valid, depth_valid) in enumerate(masks):
         rows = [embeddings[(window + slot) % len(embeddings)] for slot in range(WINDOW)]
@@ -96,6 +103,7 @@ def compare(source: Source, candidate: Runtime) -> Comparison:
         worst_relative=max(encode.relative, classify.relative),
         classify_error=classify.relative,
         odd_cosine=odd.cosine,
+        depth_cosine=depth.cosine,
         probability_difference=difference,
     )
 
@@ -120,19 +128,21 @@ class _Worst:
     def see_cosine(self, wanted: tuple[Array, ...], got: tuple[Array, ...]) -> None:
         for reference, output in zip(wanted, got, strict=True):
             product = float(np.linalg.norm(reference) * np.linalg.norm(output))
-            cosine = float((reference * output).sum()) / product if product > 0 else 1.0
+            # Two zeros are alike; one of them is as far from the other as can be.
+            alike = float(not reference.any() and not output.any())
+            cosine = float((reference * output).sum()) / product if product > 0 else alike
             self.cosine = min(self.cosine, cosine)
 
 
 def faces(source: Source) -> list[Array]:
     """Crops of the run, one frame of each validation window, and the demo's: each float32 [1, 3, S, S], 0-255."""
-    # Calibration sees the crops; the validation frames are of people it has never met.
+    # Calibration sees every second crop, beginning with the first; the validation frames are of other people.
     unseen = [
         window[slots[len(slots) // 2]]
         for window, face_valid in zip(source.windows, source.face_valid, strict=True)
         if len(slots := torch.nonzero(face_valid).flatten())
     ]
-    shown = [as_float32(frame.numpy()[np.newaxis]) for frame in (*source.crops[-RUN_CROPS:], *unseen)]
+    shown = [as_float32(frame.numpy()[np.newaxis]) for frame in (*source.crops[1::4][:RUN_CROPS], *unseen)]
     return [*shown, *demo_crops(source.preprocess)]
 
 
@@ -193,6 +203,8 @@ def _agreement(
     """(share of equal verdicts away from the threshold, largest probability difference); (None, 0) without windows."""
     if not wanted:
         return None, 0.0
+    if not all(math.isfinite(value) for row in got for value in row):
+        return 0.0, math.inf
     pairs = [(decision.probability([a]), decision.probability([b])) for a, b in zip(wanted, got, strict=True)]
     difference = max(abs(a - b) for a, b in pairs)
     clear = [(a, b) for a, b in pairs if abs(a - decision.threshold) > UNDECIDABLE]

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from core.quantisation import QuantisedTraining, quantised
+from export.golden import demo_crops
 from export.parity import faces
 from export.source import Source
 
@@ -47,7 +48,7 @@ class Scheme:
 def int8_encode(encode: nn.Module, source: Source) -> tuple[nn.Module, Scheme]:
     """The int8 program of `encode` with the ranges that were trained, else calibrated ones, and its scheme."""
     scheme = safe_scheme(encode, source)
-    crops = torch.split(source.crops[:CALIBRATION_CROPS], 1)
+    crops = torch.split(_calibration(source), 1)
     return quantised(encode, crops, float_parts=scheme.float_parts, ranges=source.activation_ranges), scheme
 
 
@@ -56,7 +57,7 @@ def safe_scheme(encode: nn.Module, source: Source) -> Scheme:
 
     That part is the one that gains most. Ranges are those that were trained, else calibrated on the run's crops.
     """
-    simulated = QuantisedTraining(encode, torch.split(source.crops[:CALIBRATION_CROPS], 8)).eval()
+    simulated = QuantisedTraining(encode, torch.split(_calibration(source), 8)).eval()
     if source.activation_ranges is not None:
         simulated.restore(source.activation_ranges)
     shown = torch.from_numpy(np.concatenate(faces(source)))
@@ -74,6 +75,14 @@ def safe_scheme(encode: nn.Module, source: Source) -> Scheme:
         left = [part for part in PARTS if part not in chosen]
         chosen.append(max(left, key=lambda part: least_cosine([*chosen, part])))
     return Scheme(float_parts=tuple(chosen), rejected=tuple(rejected))
+
+
+def _calibration(source: Source) -> Tensor:
+    """float32 [N, 3, S, S]: every second crop of the run, and the demo's faces where nothing was trained on faces."""
+    crops = source.crops[::2][:CALIBRATION_CROPS]
+    if source.trained:
+        return crops
+    return torch.cat([crops, torch.from_numpy(np.concatenate(demo_crops(source.preprocess)))])
 
 
 @torch.no_grad()

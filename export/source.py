@@ -82,7 +82,7 @@ def _trained(run: Path) -> Source:
         code_version=document.code_version,
         preprocess=document.preprocess,
         decision=document.decision,
-        crops=samples.crops[:CALIBRATION_CROPS].float(),
+        crops=samples.crops[:: max(1, len(samples.crops) // CALIBRATION_CROPS)][:CALIBRATION_CROPS].float(),
         windows=samples.windows[::every].float(),
         face_valid=samples.face_valid[::every],
         is_fake=samples.is_fake[::every],

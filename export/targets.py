@@ -162,6 +162,9 @@ AGREEMENT = 0.99
 
 UNDECIDABLE = 0.02
 
+DEPTH_COSINE = 0.95
+"""Least of a depth map on every face, in every precision: it is no verdict, but no noise either."""
+
 MOST_AUC_LOST = 0.01
 """By a variant that --precision auto may keep: AUC of the float student on the validation windows less its own."""
 

@@ -163,6 +163,18 @@ def test_a_folder_that_is_not_ours_is_refused(tmp_path: Path, source: Source, na
     assert contents(tmp_path) == {f"thesis/{name}": b"{}"}
 
 
+@pytest.mark.parametrize("manifest", ["not json", '{"name": "a web app"}', '{"schema_version": 99}'])
+def test_a_manifest_that_is_not_ours_protects_its_folder(tmp_path: Path, source: Source, manifest: str) -> None:
+    folder = tmp_path / "site"
+    folder.mkdir()
+    (folder / MANIFEST).write_text(manifest)
+
+    with pytest.raises(InputError, match=r"site: exists and its manifest.json is not one of ours; give another --out"):
+        exported(folder, source)
+
+    assert contents(folder) == {MANIFEST: manifest.encode()}
+
+
 def test_a_file_in_the_way_is_refused(tmp_path: Path, source: Source) -> None:
     (tmp_path / "out").write_text("mine")
 

@@ -11,7 +11,7 @@ import torch
 
 from core.runtimes import Array, Runtime
 from core.runtimes.torch import TorchRuntime
-from export.parity import Comparison, compare
+from export.parity import MASK_WINDOWS, Comparison, compare
 from export.source import Source
 from export.targets import chosen_variants
 
@@ -88,6 +88,19 @@ def nan_logits(runtime: Runtime, method: str, inputs: tuple[Array, ...]) -> tupl
     return (np.full_like(outputs[0], np.nan),) if method == "classify" else outputs
 
 
+def nothing(runtime: Runtime, method: str, inputs: tuple[Array, ...]) -> tuple[Array, ...]:
+    outputs = runtime.run(method, *inputs)
+    return tuple(np.zeros_like(output) for output in outputs) if method == "encode" else outputs
+
+
+def noise_for_depth(runtime: Runtime, method: str, inputs: tuple[Array, ...]) -> tuple[Array, ...]:
+    outputs = runtime.run(method, *inputs)
+    if method == "encode":
+        noise = np.random.default_rng(0).normal(size=outputs[2].shape).astype(np.float32)
+        outputs = (*outputs[:2], noise)
+    return outputs
+
+
 def swapped_classes(runtime: Runtime, method: str, inputs: tuple[Array, ...]) -> tuple[Array, ...]:
     outputs = runtime.run(method, *inputs)
     return (np.ascontiguousarray(outputs[0][:, ::-1]),) if method == "classify" else outputs
@@ -115,6 +128,8 @@ def test_the_same_program_passes_without_any_error(source: Source) -> None:
         (shifted_mask, "relative error .* is above 0.001"),
         (ignored_mask, "relative error .* is above 0.001"),
         (swapped_classes, "relative error .* is above 0.001"),
+        (nothing, "cosine 0.00000 of an embedding is below 0.9999"),
+        (noise_for_depth, "cosine .* of a depth map is below 0.95"),
         (nan_in_the_depth_map, "an output is not finite"),
         (nan_logits, "an output is not finite"),
     ],
@@ -126,6 +141,22 @@ def test_a_planted_fault_is_named(source: Source, fault: Fault, complaint: str) 
     assert problem is not None
     assert re.match(complaint, problem)
     assert comparison.broken(INT8) is not None, "nor do the wider limits of int8 let it through"
+
+
+def test_an_answer_on_the_windows_that_is_no_number_is_caught(source: Source) -> None:
+    calls: list[str] = []
+
+    def overflow(runtime: Runtime, method: str, inputs: tuple[Array, ...]) -> tuple[Array, ...]:
+        outputs = runtime.run(method, *inputs)
+        calls.append(method)
+        # The last call of all: the second validation window's.
+        last = method == "classify" and calls.count("classify") == MASK_WINDOWS + len(source.windows)
+        return (np.full_like(outputs[0], np.nan),) if last else outputs
+
+    problem = compared(source, overflow).broken(INT8)
+
+    assert problem is not None
+    assert "a probability differs by inf" in problem
 
 
 @pytest.mark.parametrize("name", ["trunk.stem.conv1.weight", "depth_head.predict.weight", "fusion.head.weight"])

@@ -29,15 +29,19 @@ class Document(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-def inside(path: str) -> str:
-    """`path`, relative and with forward slashes; ValueError where it leaves the folder that names it."""
+def leaves(path: str) -> bool:
+    """Whether `path`, which should be relative and with forward slashes, leaves the folder that names it."""
     parts = PurePosixPath(path)
-    if parts.is_absolute() or ".." in parts.parts or "\\" in path or not parts.name:
+    return parts.is_absolute() or ".." in parts.parts or "\\" in path or not parts.name
+
+
+def _inside(path: str) -> str:
+    if leaves(path):
         raise ValueError(f"the path {path!r} leaves its folder")
     return path
 
 
-RelativePath = Annotated[str, AfterValidator(inside)]
+RelativePath = Annotated[str, AfterValidator(_inside)]
 """Of a file beside the document that names it."""
 
 

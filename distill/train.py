@@ -10,7 +10,6 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -34,6 +33,7 @@ from core.runs import (
     write_model,
     write_tensors,
 )
+from core.spacing import evenly_spaced
 from core.store import ClipStore, VideoRecord
 from distill.calibration import Calibration, calibrated
 from distill.evaluation import metrics_of, score
@@ -268,15 +268,13 @@ def data_document(records: list[VideoRecord]) -> dict[str, Any]:
 
 
 def _samples(sides: Sides) -> dict[str, Tensor]:
-    """Crops spread evenly over the training windows, and validation windows whole."""
+    """Crops of the training windows, and validation windows whole."""
     train = sides.train_plain
     places = [(window, slot) for window in train.judged for slot in train.windows[window].valid_slots]
-    chosen = np.unique(np.linspace(0, len(places) - 1, CALIBRATION_CROPS).round().astype(int))
-    crops = [train.sample(*places[place]).frames for place in chosen]
-    judged = sides.val.judged
-    # Spread evenly: they stand in the order of their paths, one class before the other.
-    shown = np.unique(np.linspace(0, len(judged) - 1, VALIDATION_WINDOWS).round().astype(int))
-    batches = list(sides.val.in_turn([(judged[place], 0) for place in shown]))
+    crops = [train.sample(*place).frames for place in evenly_spaced(places, CALIBRATION_CROPS)]
+    # They stand in the order of their paths, one class before the other: the first ones would be of one class.
+    judged = evenly_spaced(sides.val.judged, VALIDATION_WINDOWS)
+    batches = list(sides.val.in_turn([(window, 0) for window in judged]))
     return {
         "crops": torch.cat(crops),
         "windows": torch.cat([batch.frames for batch in batches]),

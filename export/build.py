@@ -15,16 +15,14 @@ from pathlib import Path
 import torch
 
 from core.manifest import Accuracy, Delegation, Parity
+from core.models import METHODS
 from core.runtimes import Runtime
+from core.runtimes.coreml import CoreMLReference
 from export import coreml, executorch, onnx
 from export.parity import compare
 from export.schemes import PARTS, Scheme
 from export.source import Origin, Source
 from export.targets import Variant
-
-METHODS = ("encode", "classify")
-
-REFERENCE = "coreml-reference"
 
 CORE_ML_IS_HERE = sys.platform == "darwin"
 
@@ -113,7 +111,7 @@ def _checked(source: Source, variant: Variant, path: Path, delegation: Delegatio
         auc_lost=comparison.auc_lost,
         delegation=delegation,
         scheme=scheme,
-        by_reference=any(runtime.name == REFERENCE for runtime in runtimes),
+        by_reference=any(isinstance(runtime, CoreMLReference) for runtime in runtimes),
     )
 
 
@@ -126,7 +124,7 @@ def undelegated(variant: Variant, delegation: Delegation | None) -> str | None:
     """The first method that leaves too many operators outside the delegate, in words; None where none does."""
     if delegation is None or variant.undelegated is None:
         return None
-    for method in ("encode", "classify"):
+    for method in METHODS:
         left = [op for op in delegation.undelegated_ops if op.method == method]
         if sum(op.count for op in left) > variant.undelegated:
             names = ", ".join(op.op for op in left)
@@ -155,8 +153,6 @@ def runtime_of(variant: Variant, path: Path) -> Runtime:
         from core.runtimes.onnx import OnnxRuntime
 
         return OnnxRuntime(path, METHODS, threads=1)
-    from core.runtimes.coreml import CoreMLReference
-
     return CoreMLReference(path, METHODS)
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from core.manifest import Artifact, Manifest
+from core.manifest import Artifact, Manifest, Parity
 
 CARD = "README.md"
 
@@ -76,19 +76,23 @@ def _artefacts(rows: Sequence[Artifact]) -> Iterator[str]:
     yield "|---|---|---:|---|---:|---:|---:|---:|---:|"
     for row in rows:
         checked = {"runtime": f"{row.runtime.name} {row.runtime.version}", "reference": "reference interpreter"}
-        parity, accuracy = row.parity, row.accuracy
         cells = (
             f"`{row.path}`",
             row.precision,
             f"{row.size_bytes / 1e6:.1f}",
             checked.get(row.verified, "built only, not executed"),
-            "-" if parity is None else str(parity.cases),
-            "-" if parity is None else f"{parity.cosine:.5f}",
-            "-" if parity is None else f"{parity.max_abs:.2g}",
-            "-" if parity is None or parity.agreement is None else f"{parity.agreement:.0%}",
-            "-" if accuracy is None else _number(accuracy.auc),
+            *parity_figures(row.parity),
+            "-" if row.accuracy is None else _number(row.accuracy.auc),
         )
         yield "| " + " | ".join(cells) + " |"
+
+
+def parity_figures(parity: Parity | None) -> tuple[str, str, str, str]:
+    """Cases, cosine, largest absolute error and agreement, as tables show them."""
+    if parity is None:
+        return "-", "-", "-", "-"
+    agreement = "-" if parity.agreement is None else f"{parity.agreement:.0%}"
+    return str(parity.cases), f"{parity.cosine:.5f}", f"{parity.max_abs:.2g}", agreement
 
 
 def _rejected(manifest: Manifest) -> Iterator[str]:

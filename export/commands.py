@@ -8,6 +8,7 @@ from rich.table import Table
 from core.command_line import page, progress, say
 from core.errors import InputError
 from core.manifest import Manifest
+from export.card import parity_figures
 from export.targets import AUTO, chosen_variants
 
 
@@ -96,16 +97,12 @@ class Export:
 def _table(manifest: Manifest) -> Table:
     table = Table("artefact", "target", "precision", "MB", "checked by", "cases", "cosine", "max abs", "agreement")
     for row in manifest.artifacts:
-        parity = row.parity
-        figures = (
-            ("-", "-", "-", "-")
-            if parity is None
-            else (
-                str(parity.cases),
-                f"{parity.cosine:.5f}",
-                f"{parity.max_abs:.2g}",
-                "-" if parity.agreement is None else f"{parity.agreement:.0%}",
-            )
+        table.add_row(
+            row.path,
+            row.target,
+            row.precision,
+            f"{row.size_bytes / 1e6:.2f}",
+            row.verified,
+            *parity_figures(row.parity),
         )
-        table.add_row(row.path, row.target, row.precision, f"{row.size_bytes / 1e6:.2f}", row.verified, *figures)
     return table

@@ -14,6 +14,7 @@ from torch import nn
 from core.manifest import MethodSpec, Precision
 from core.models import Classify, Encode
 from core.runtimes import missing_extra
+from core.runtimes.coreml.package import DATA, MANIFEST
 from export.programs import example_inputs, method_specs
 from export.schemes import Scheme, int8_encode
 from export.source import Source
@@ -96,7 +97,7 @@ def _make_repeatable(package: Path) -> None:
     """Rewrite what differs from one saving of the same model to the next: random identifiers, the order of maps."""
     from coremltools.proto import Model_pb2
 
-    manifest = package / "Manifest.json"
+    manifest = package / MANIFEST
     document = json.loads(manifest.read_bytes())
     entries = {entry["path"]: entry for entry in document["itemInfoEntries"].values()}
     names = {path: str(uuid5(NAMESPACE_URL, path)).upper() for path in entries}
@@ -104,7 +105,7 @@ def _make_repeatable(package: Path) -> None:
     document["itemInfoEntries"] = {names[path]: entries[path] for path in sorted(entries)}
     document["rootModelIdentifier"] = names[root]
     manifest.write_text(json.dumps(document, indent=2, sort_keys=True) + "\n")
-    file = package / "Data" / root
+    file = package / DATA / root
     model = Model_pb2.Model()
     model.ParseFromString(file.read_bytes())
     model.description.metadata.userDefined.pop("com.github.apple.coremltools.conversion_date", None)

@@ -25,7 +25,9 @@ from core.manifest import (
     size_of,
 )
 from core.manifest import Source as SourceDocument
+from core.models import METHODS
 from core.runs import METRICS, write_json
+from core.runtimes import DISTRIBUTIONS
 from export.build import Outcome
 from export.card import CARD, model_card
 from export.programs import method_specs
@@ -35,8 +37,6 @@ from export.targets import PREFERRED
 
 GOLDEN_FOLDER = "golden"
 """Below the folder of artefacts; `export.golden` writes it."""
-
-RUNTIMES = {"executorch": "executorch", "coreml": "coremltools", "onnx": "onnxruntime"}
 
 
 @contextmanager
@@ -132,13 +132,13 @@ def run_metrics(run: Path | None) -> dict[str, Any] | None:
 def _row(scratch: Path, outcome: Outcome) -> Artifact:
     variant = outcome.variant
     path = scratch / variant.path
-    runtime = RUNTIMES[variant.target]
+    runtime = DISTRIBUTIONS[variant.target]
     return Artifact(
         path=variant.path,
         target=variant.target,
         backend=variant.backend,
         precision=variant.precision,
-        methods=("encode", "classify"),
+        methods=METHODS,
         sha256=sha256_of(path),
         size_bytes=size_of(path),
         runtime=RuntimeVersion(name=runtime, version=version(runtime)),

@@ -1,7 +1,8 @@
 """The golden vectors of a student: a synthetic person before a synthetic wall, since footage has owners."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 
 import cv2
@@ -114,10 +115,8 @@ class _Writer:
         length = WINDOW + decision.hop + 3
         shots = _person_before_a_wall(STREAM_SIDE, length, step_ms)
         missed = {2, 3, length - 5}
-        patchy = [_Shot(time_ms=s.time_ms, image=s.image, box=None) if i in missed else s for i, s in enumerate(shots)]
-        lonely = [
-            _Shot(time_ms=s.time_ms, image=s.image, box=s.box if i == 1 else None) for i, s in enumerate(shots[:6])
-        ]
+        patchy = [replace(shot, box=None) if place in missed else shot for place, shot in enumerate(shots)]
+        lonely = [shot if place == 1 else replace(shot, box=None) for place, shot in enumerate(shots[:6])]
         pictures = [self._picture(f"stream_{index:02d}", shot.image) for index, shot in enumerate(shots)]
         return (
             self._stream(
@@ -168,13 +167,14 @@ class _Writer:
         return TensorFile(file=file, shape=values.shape)
 
 
-def _person_before_a_wall(side: int, length: int, step_ms: float = 100.0) -> list[_Shot]:
+@lru_cache(maxsize=4)
+def _person_before_a_wall(side: int, length: int, step_ms: float = 100.0) -> tuple[_Shot, ...]:
     generator = np.random.default_rng(SEED)
     rendering = render(make_scene(generator, side=side, length=length), make_identity(generator))
-    return [
+    return tuple(
         _Shot(time_ms=index * step_ms, image=image, box=box)
         for index, (image, box) in enumerate(zip(rendering.frames, rendering.boxes, strict=True))
-    ]
+    )
 
 
 def _boxes(side: int, size: int, margin: float, face: Box | None) -> Iterator[tuple[str, str, Box]]:

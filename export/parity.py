@@ -41,23 +41,23 @@ class Comparison:
 
     def broken(self, variant: Variant) -> str | None:
         """The first limit of `variant` that does not hold, in words; None where all hold."""
-        parity = self.parity
+        parity, limits = self.parity, variant.limits
         if not np.isfinite(parity.max_abs):
             return "an output is not finite"
-        if parity.cosine < variant.least_cosine:
-            return f"cosine {parity.cosine:.5f} of an embedding is below {variant.least_cosine}"
+        if parity.cosine < limits.least_cosine:
+            return f"cosine {parity.cosine:.5f} of an embedding is below {limits.least_cosine}"
         if self.depth_cosine < DEPTH_COSINE:
             return f"cosine {self.depth_cosine:.5f} of a depth map is below {DEPTH_COSINE}"
-        if not variant.ranges_are_fixed and self.odd_cosine < variant.least_cosine:
-            return f"cosine {self.odd_cosine:.5f} of an embedding of an odd picture is below {variant.least_cosine}"
-        if variant.most_error is not None and self.worst_relative > variant.most_error:
-            return f"relative error {self.worst_relative:.2g} is above {variant.most_error:g}"
-        if self.classify_error > variant.logit_error:
-            return f"relative error {self.classify_error:.2g} of the logits is above {variant.logit_error:g}"
+        if not limits.ranges_are_fixed and self.odd_cosine < limits.least_cosine:
+            return f"cosine {self.odd_cosine:.5f} of an embedding of an odd picture is below {limits.least_cosine}"
+        if limits.most_error is not None and self.worst_relative > limits.most_error:
+            return f"relative error {self.worst_relative:.2g} is above {limits.most_error:g}"
+        if self.classify_error > limits.logit_error:
+            return f"relative error {self.classify_error:.2g} of the logits is above {limits.logit_error:g}"
         if parity.agreement is None:
             return None
-        if self.probability_difference > variant.probability_difference:
-            most = variant.probability_difference
+        if self.probability_difference > limits.probability_difference:
+            most = limits.probability_difference
             return f"a probability differs by {self.probability_difference:.3f}, more than {most}"
         if parity.agreement < AGREEMENT:
             return f"{parity.agreement:.1%} of the verdicts agree, fewer than {AGREEMENT:.0%}"

@@ -4,34 +4,38 @@ from torch import Tensor
 
 from core.decision import WINDOW
 from core.manifest import MethodSpec, TensorSpec
-from core.models import Student
+from core.models import TENSORS, Student
 from export.source import Source
+
+_RANGES = {"frame": (0.0, 255.0), "face_valid": (0.0, 1.0), "depth_valid": (0.0, 1.0)}
 
 
 def method_specs(student: Student, size: int) -> tuple[MethodSpec, ...]:
     """Names, shapes, dtypes and ranges of both methods, as the manifest lists them."""
     dim = student.embed_dim
-    embedding = (1, WINDOW, dim)
-    encode = MethodSpec(
-        name="encode",
-        inputs=(_tensor("frame", (1, 3, size, size), (0.0, 255.0)),),
-        outputs=(
-            _tensor("rgb_embedding", (1, dim)),
-            _tensor("depth_embedding", (1, dim)),
-            _tensor("depth", (1, 1, size // 4, size // 4)),
-        ),
+    shapes: dict[str, dict[str, tuple[int, ...]]] = {
+        "encode": {
+            "frame": (1, 3, size, size),
+            "rgb_embedding": (1, dim),
+            "depth_embedding": (1, dim),
+            "depth": (1, 1, size // 4, size // 4),
+        },
+        "classify": {
+            "rgb": (1, WINDOW, dim),
+            "depth": (1, WINDOW, dim),
+            "face_valid": (1, WINDOW),
+            "depth_valid": (1, WINDOW),
+            "logits": (1, 2),
+        },
+    }
+    return tuple(
+        MethodSpec(
+            name=method,
+            inputs=tuple(_tensor(name, shapes[method][name], _RANGES.get(name)) for name in inputs),
+            outputs=tuple(_tensor(name, shapes[method][name]) for name in outputs),
+        )
+        for method, (inputs, outputs) in TENSORS.items()
     )
-    classify = MethodSpec(
-        name="classify",
-        inputs=(
-            _tensor("rgb", embedding),
-            _tensor("depth", embedding),
-            _tensor("face_valid", (1, WINDOW), (0.0, 1.0)),
-            _tensor("depth_valid", (1, WINDOW), (0.0, 1.0)),
-        ),
-        outputs=(_tensor("logits", (1, 2)),),
-    )
-    return encode, classify
 
 
 def example_inputs(source: Source) -> dict[str, tuple[Tensor, ...]]:

@@ -1,19 +1,15 @@
 """What can be exported, and what each variant must hold."""
 
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass, replace
 
 from core.errors import InputError
 from core.manifest import Precision, TargetName
 
 
 @dataclass(frozen=True, kw_only=True)
-class Variant:
-    """One artefact of the folder, and the limits of its parity with the torch student."""
+class Limits:
+    """What the parity of a program with the torch student must hold."""
 
-    target: TargetName
-    precision: Precision
-    backend: str
-    path: str
     least_cosine: float
     """Of either embedding, on every face."""
     most_error: float | None = None
@@ -24,137 +20,63 @@ class Variant:
     """Largest difference of a window's fake probability."""
     ranges_are_fixed: bool = False
     """int8 activations clip what is no face: noise, black and white are held to finite answers alone."""
-    by_name_only: bool = False
-    """Made only where --precision names it: a target's other variants serve most users better."""
-    built_only: bool = False
-    """Nothing here can execute it; made only where --target and --precision both name it, and never preferred."""
-    timed_here: bool = True
-    """Whether what executes it here tells how fast it is: a reference interpreter does not."""
-    undelegated: int | None = None
-    """Operators of each method that may stay outside the delegate."""
 
 
-HALF_LOGIT_ERROR = 2e-2
+_HALF_LOGIT_ERROR = 2e-2
 """Of `classify` in float16."""
+
+FLOAT = Limits(least_cosine=0.9999, most_error=1e-3, probability_difference=0.02)
+HALF = Limits(least_cosine=0.9999, logit_error=_HALF_LOGIT_ERROR, probability_difference=0.02)
+INT8 = Limits(least_cosine=0.995, probability_difference=0.05, ranges_are_fixed=True)
+INT8_WITH_HALF = replace(INT8, logit_error=_HALF_LOGIT_ERROR)
+INT8_WEIGHTS = replace(INT8_WITH_HALF, ranges_are_fixed=False)
+
+UNDELEGATED = {"xnnpack": 2}
+"""Operators of each method that may stay outside the delegate, by backend."""
 
 IOS_17 = "mlprogram-ios17"
 """Core ML before multifunction packages: one a method."""
 
+
+@dataclass(frozen=True)
+class Variant:
+    """One artefact of the folder."""
+
+    target: TargetName
+    precision: Precision
+    backend: str
+    path: str
+    limits: Limits
+    _: KW_ONLY
+    by_name_only: bool = False
+    """Made only where --precision names it: a target's other variants serve most users better."""
+    built_only: bool = False
+    """Nothing here can execute it; made only where --target and --precision both name it, and never preferred."""
+
+    @property
+    def timed_here(self) -> bool:
+        """Whether what executes it here tells how fast it is: a reference interpreter does not."""
+        return self.target != "coreml"
+
+    @property
+    def undelegated(self) -> int | None:
+        """Operators of each method that may stay outside the delegate; None without a limit."""
+        return UNDELEGATED.get(self.backend)
+
+
 VARIANTS = (
     # The slowest to build comes first, so that two workers finish together.
-    Variant(
-        target="executorch",
-        precision="int8",
-        backend="xnnpack",
-        path="student_xnnpack_int8.pte",
-        ranges_are_fixed=True,
-        least_cosine=0.995,
-        probability_difference=0.05,
-        undelegated=2,
-    ),
-    Variant(
-        target="executorch",
-        precision="fp32",
-        backend="xnnpack",
-        path="student_xnnpack_fp32.pte",
-        least_cosine=0.9999,
-        most_error=1e-3,
-        probability_difference=0.02,
-        undelegated=2,
-    ),
-    Variant(
-        target="coreml",
-        precision="fp16",
-        backend="mlprogram",
-        path="student_fp16.mlpackage",
-        logit_error=HALF_LOGIT_ERROR,
-        timed_here=False,
-        least_cosine=0.9999,
-        probability_difference=0.02,
-    ),
-    Variant(
-        target="coreml",
-        precision="int8",
-        backend="mlprogram",
-        path="student_int8.mlpackage",
-        logit_error=HALF_LOGIT_ERROR,
-        timed_here=False,
-        least_cosine=0.995,
-        probability_difference=0.05,
-    ),
-    Variant(
-        target="coreml",
-        precision="w8a8",
-        backend="mlprogram",
-        path="student_w8a8.mlpackage",
-        logit_error=HALF_LOGIT_ERROR,
-        ranges_are_fixed=True,
-        timed_here=False,
-        least_cosine=0.995,
-        probability_difference=0.05,
-        by_name_only=True,
-    ),
-    Variant(
-        target="coreml",
-        precision="fp16",
-        backend=IOS_17,
-        path="student_fp16_ios17",
-        logit_error=HALF_LOGIT_ERROR,
-        timed_here=False,
-        least_cosine=0.9999,
-        probability_difference=0.02,
-        by_name_only=True,
-    ),
-    Variant(
-        target="coreml",
-        precision="int8",
-        backend=IOS_17,
-        path="student_int8_ios17",
-        logit_error=HALF_LOGIT_ERROR,
-        timed_here=False,
-        least_cosine=0.995,
-        probability_difference=0.05,
-        by_name_only=True,
-    ),
-    Variant(
-        target="executorch",
-        precision="fp16",
-        backend="vulkan",
-        path="student_vulkan_fp16.pte",
-        least_cosine=0.9999,
-        probability_difference=0.02,
-        by_name_only=True,
-        built_only=True,
-    ),
-    Variant(
-        target="executorch",
-        precision="fp16",
-        backend="coreml",
-        path="student_coreml_fp16.pte",
-        least_cosine=0.9999,
-        probability_difference=0.02,
-        by_name_only=True,
-        built_only=True,
-    ),
-    Variant(
-        target="onnx",
-        precision="fp32",
-        backend="cpu",
-        path="student_onnx_fp32",
-        least_cosine=0.9999,
-        most_error=1e-3,
-        probability_difference=0.02,
-    ),
-    Variant(
-        target="onnx",
-        precision="int8",
-        backend="cpu",
-        path="student_onnx_int8",
-        ranges_are_fixed=True,
-        least_cosine=0.995,
-        probability_difference=0.05,
-        by_name_only=True,
-    ),
+    Variant("executorch", "int8", "xnnpack", "student_xnnpack_int8.pte", INT8),
+    Variant("executorch", "fp32", "xnnpack", "student_xnnpack_fp32.pte", FLOAT),
+    Variant("coreml", "fp16", "mlprogram", "student_fp16.mlpackage", HALF),
+    Variant("coreml", "int8", "mlprogram", "student_int8.mlpackage", INT8_WEIGHTS),
+    Variant("coreml", "w8a8", "mlprogram", "student_w8a8.mlpackage", INT8_WITH_HALF, by_name_only=True),
+    Variant("coreml", "fp16", IOS_17, "student_fp16_ios17", HALF, by_name_only=True),
+    Variant("coreml", "int8", IOS_17, "student_int8_ios17", INT8_WEIGHTS, by_name_only=True),
+    Variant("executorch", "fp16", "vulkan", "student_vulkan_fp16.pte", HALF, by_name_only=True, built_only=True),
+    Variant("executorch", "fp16", "coreml", "student_coreml_fp16.pte", HALF, by_name_only=True, built_only=True),
+    Variant("onnx", "fp32", "cpu", "student_onnx_fp32", FLOAT),
+    Variant("onnx", "int8", "cpu", "student_onnx_int8", INT8, by_name_only=True),
 )
 
 AGREEMENT = 0.99

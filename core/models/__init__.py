@@ -1,10 +1,11 @@
 """Architectures only: no devices, no files, no training, no export."""
 
-from core.models.methods import TENSORS, Classify, Encode
+from core.models.methods import METHODS, TENSORS, Classify, Encode
 from core.models.student import STUDENT_SIZES, Student, StudentConfig, StudentSize
 from core.models.teacher import Teacher, TeacherConfig
 
 __all__ = [
+    "METHODS",
     "STUDENT_SIZES",
     "TENSORS",
     "Classify",

@@ -10,6 +10,8 @@ TENSORS = {
 }
 """Names of the inputs and outputs of each method, in their order."""
 
+METHODS = tuple(TENSORS)
+
 
 class Encode(nn.Module):
     """`Student.encode` as a module's `forward`."""

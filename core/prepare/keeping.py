@@ -2,9 +2,8 @@
 
 import math
 
-import numpy as np
-
 from core.decision import WINDOW, WindowSpan, closes_window, window_spans
+from core.spacing import evenly_spaced
 
 CANDIDATES = 8
 """Windows held for each that is kept: with at least half as many to choose from, gaps differ by a third at most."""
@@ -44,9 +43,7 @@ class WindowKeeper:
         else:
             starts = range(0, self._closed * self._hop, self.stride * self._hop)
             candidates = [WindowSpan(start=start, end=start + WINDOW) for start in starts]
-        if len(candidates) <= self._most:
-            return candidates
-        return [candidates[round(place)] for place in np.linspace(0, len(candidates) - 1, self._most)]
+        return evenly_spaced(candidates, self._most)
 
     @property
     def _closed(self) -> int:

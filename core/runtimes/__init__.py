@@ -3,15 +3,22 @@
 import sys
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from core.errors import InputError
-from core.manifest import Artifact, Manifest
+from core.manifest import Artifact, Manifest, TargetName
 
 Array = npt.NDArray[np.float32]
+
+DISTRIBUTIONS: Final[dict[TargetName, str]] = {
+    "executorch": "executorch",
+    "coreml": "coremltools",
+    "onnx": "onnxruntime",
+}
+"""What is installed to execute each target's artefacts, by its name in the package index."""
 
 
 class Runtime(Protocol):
@@ -53,7 +60,7 @@ def open_runtime(folder: Path, artifact: Artifact, *, threads: int | None = None
 def _refuse_other_version(path: Path, artifact: Artifact) -> None:
     """Before anything of the artefact is read: the first two numbers of both versions must be the same."""
     try:
-        here = version(artifact.runtime.name)
+        here = version(DISTRIBUTIONS[artifact.target])
     except PackageNotFoundError:
         return  # What is missing says so itself when it is imported.
     if here.split(".")[:2] != artifact.runtime.version.split(".")[:2]:

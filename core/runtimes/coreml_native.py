@@ -7,6 +7,7 @@ from pathlib import Path
 from core.errors import InputError
 from core.models import TENSORS
 from core.runtimes import Array, as_float32, missing_extra
+from core.runtimes.coreml.package import is_package
 
 COMPUTE_UNITS = ("CPU_ONLY", "CPU_AND_GPU", "CPU_AND_NE", "ALL")
 """Of `coremltools.ComputeUnit`. An accelerator takes what it can of a program, and the CPU the rest."""
@@ -24,7 +25,7 @@ class CoreMLRuntime:
         except ImportError as error:
             raise missing_extra("coreml", error) from error
         self.version = version("coremltools")
-        together = (path / "Manifest.json").is_file()
+        together = is_package(path)
         self._models = {}
         for method in methods:
             file = path if together else path / f"{method}.mlpackage"

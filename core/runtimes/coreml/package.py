@@ -12,10 +12,12 @@ import numpy.typing as npt
 from pydantic import BaseModel, Field, ValidationError
 
 from core.errors import first_fault
+from core.manifest import leaves
 from core.runtimes import missing_extra
 from core.runtimes.coreml.values import UnreadableError
 
 MANIFEST: Final = "Manifest.json"
+DATA: Final = "Data"
 MODEL_PATH: Final = "@model_path"
 """Stands for the model file's folder in the names of its weight files."""
 
@@ -105,7 +107,7 @@ def _model_file(folder: Path) -> Path:
         raise UnreadableError(f"{MANIFEST}: {first_fault(error)}") from error
     if manifest.root not in manifest.items:
         raise UnreadableError(f"{MANIFEST} does not list its own model {manifest.root!r}")
-    path = PurePosixPath("Data", manifest.items[manifest.root].path)
+    path = PurePosixPath(DATA, manifest.items[manifest.root].path)
     return _inside(folder, path.as_posix(), MOST_BYTES["model"])
 
 
@@ -113,7 +115,7 @@ def _inside(folder: Path, path: str, most_bytes: int) -> Path:
     """The plain file at `path` below `folder`, without a link on the way."""
     parts = PurePosixPath(path)
     # What opens a weight file takes a C string, which ends at a zero byte.
-    if parts.is_absolute() or ".." in parts.parts or "\\" in path or not path.isprintable():
+    if leaves(path) or not path.isprintable():
         raise UnreadableError(f"the path {path!r} leaves the package")
     file = folder / parts
     if any(part.is_symlink() for part in (file, *file.parents) if part != folder and part.is_relative_to(folder)):

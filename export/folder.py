@@ -165,7 +165,7 @@ def _rejected(outcome: Outcome) -> Iterator[Rejected]:
         yield Rejected(
             target=variant.target,
             precision=variant.precision,
-            reason=f"{parts} in float32: an embedding's cosine is below {SAFE_COSINE} in simulation",
+            reason=f"{parts} in float32: an embedding's cosine is below {SAFE_COSINE}",
             figures={"cosine": trial.cosine},
         )
     if outcome.problem is None:

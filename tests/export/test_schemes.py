@@ -1,6 +1,7 @@
 """The search for the parts of an int8 `encode` that stay float32."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
@@ -9,7 +10,7 @@ from torch import nn
 from core.models import Encode
 from core.quantisation import quantised
 from export import schemes
-from export.schemes import PARTS, safe_scheme
+from export.schemes import PARTS, int8_encode
 from export.source import Source
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::UserWarning")
@@ -20,22 +21,29 @@ def encode(source: Source) -> nn.Module:
     return Encode(source.student).eval()
 
 
+@pytest.fixture
+def exact_program(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Programs that lose nothing in int8, made at once: the simulation alone decides."""
+    monkeypatch.setattr(schemes, "quantised", lambda module, calibration, **told: module)
+
+
 def test_where_every_embedding_holds_all_is_int8(
     encode: nn.Module, source: Source, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(schemes, "SAFE_COSINE", 0.5)
 
-    scheme = safe_scheme(encode, source)
+    _, scheme = int8_encode(encode, source)
 
     assert (scheme.float_parts, scheme.rejected) == ((), ())
 
 
+@pytest.mark.usefixtures("exact_program")
 def test_parts_become_float_one_by_one_until_the_embeddings_hold(
     encode: nn.Module, source: Source, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(schemes, "SAFE_COSINE", 0.9995)
 
-    scheme = safe_scheme(encode, source)
+    _, scheme = int8_encode(encode, source)
 
     assert 0 < len(scheme.float_parts) <= len(PARTS)
     assert [trial.float_parts for trial in scheme.rejected] == [
@@ -44,12 +52,34 @@ def test_parts_become_float_one_by_one_until_the_embeddings_hold(
     assert all(trial.cosine < 0.9995 for trial in scheme.rejected)
 
 
+def test_the_program_decides_where_the_simulation_is_too_hopeful(
+    encode: nn.Module, source: Source, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(schemes, "SAFE_COSINE", 0.5)
+    built: list[tuple[str, ...]] = []
+
+    def spoilt(module: nn.Module, calibration: Any, *, float_parts: tuple[str, ...], **told: Any) -> nn.Module:
+        built.append(float_parts)
+        if len(built) < 3:
+            return lambda frame: tuple(-output for output in module(frame))  # type: ignore[return-value]
+        return module
+
+    monkeypatch.setattr(schemes, "quantised", spoilt)
+
+    _, scheme = int8_encode(encode, source)
+
+    assert [len(parts) for parts in built] == [0, 1, 2]
+    assert scheme.float_parts == built[-1]
+    assert [trial.float_parts for trial in scheme.rejected] == built[:2]
+
+
+@pytest.mark.usefixtures("exact_program")
 def test_what_cannot_hold_ends_with_everything_in_float(
     encode: nn.Module, source: Source, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(schemes, "SAFE_COSINE", 2.0)
 
-    assert set(safe_scheme(encode, source).float_parts) == set(PARTS)
+    assert set(int8_encode(encode, source)[1].float_parts) == set(PARTS)
 
 
 def test_the_simulation_foretells_the_program(encode: nn.Module, source: Source) -> None:
@@ -69,6 +99,7 @@ def test_the_simulation_foretells_the_program(encode: nn.Module, source: Source)
     assert 0.5 < float(foretold_error / error) < 2.0
 
 
+@pytest.mark.usefixtures("exact_program")
 def test_ranges_that_were_trained_are_those_that_are_tried(
     encode: nn.Module, source: Source, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -78,6 +109,6 @@ def test_ranges_that_were_trained_are_those_that_are_tried(
     ranges = QuantisedTraining(encode, torch.split(source.crops, 8)).ranges()
     useless = {name: (low / 50, high / 50) for name, (low, high) in ranges.items()}
 
-    scheme = safe_scheme(encode, replace(source, activation_ranges=useless))
+    _, scheme = int8_encode(encode, replace(source, activation_ranges=useless))
 
     assert scheme.float_parts

@@ -1,6 +1,5 @@
 """Which parts of an int8 `encode` stay float32: found stage by stage, with a simulation of the int8 program."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -48,33 +47,41 @@ class Scheme:
 def int8_encode(encode: nn.Module, source: Source) -> tuple[nn.Module, Scheme]:
     """The first int8 program of `encode` whose embeddings hold, and its scheme.
 
-    From all in int8 on, each next scheme leaves one more part in float32: the one that gains most on the simulation,
+    From all in int8 on, each next scheme leaves one more part in float32: the one that gains most on a simulation,
     which tries a part in a fraction of the time that a program takes. What the simulation accepts the program itself
     must show. Ranges are those that were trained, else calibrated ones. Where none holds, all is float32 in the end.
     """
     crops = _calibration(source)
+    shown = torch.from_numpy(np.concatenate(faces(source)))
+    wanted = _embeddings(encode, shown)
+    chosen: tuple[str, ...] = ()
+    rejected: list[Trial] = []
+
+    def program() -> tuple[nn.Module, float]:
+        made = quantised(encode, torch.split(crops, 1), float_parts=chosen, ranges=source.activation_ranges)
+        return made, _least_cosine(wanted, _embeddings(made, shown, size=1))
+
+    made, cosine = program()
+    if cosine >= SAFE_COSINE:
+        return made, Scheme(float_parts=(), rejected=())
     simulated = QuantisedTraining(encode, torch.split(crops, 8)).eval()
     if source.activation_ranges is not None:
         simulated.restore(source.activation_ranges)
-    shown = torch.from_numpy(np.concatenate(faces(source)))
-    wanted = _embeddings(encode, shown)
 
-    def simulated_cosine(parts: Sequence[str]) -> float:
-        simulated.leave_float(parts)
+    def foretold(part: str) -> float:
+        simulated.leave_float((*chosen, part))
         return _least_cosine(wanted, _embeddings(simulated, shown))
 
-    rejected: list[Trial] = []
-    chosen: tuple[str, ...] = ()
-    while True:
-        left = [part for part in PARTS if part not in chosen]
-        cosine = simulated_cosine(chosen)
-        if cosine >= SAFE_COSINE or not left:
-            program = quantised(encode, torch.split(crops, 1), float_parts=chosen, ranges=source.activation_ranges)
-            cosine = _least_cosine(wanted, _embeddings(program, shown, size=1))
-            if cosine >= SAFE_COSINE or not left:
-                return program, Scheme(float_parts=chosen, rejected=tuple(rejected))
+    while left := [part for part in PARTS if part not in chosen]:
         rejected.append(Trial(float_parts=chosen, cosine=cosine))
-        chosen = (*chosen, max(left, key=lambda part: simulated_cosine([*chosen, part])))
+        gains = {part: foretold(part) for part in left}
+        best = max(left, key=gains.__getitem__)
+        chosen, cosine = (*chosen, best), gains[best]
+        if cosine >= SAFE_COSINE or len(left) == 1:
+            made, cosine = program()
+            if cosine >= SAFE_COSINE:
+                break
+    return made, Scheme(float_parts=chosen, rejected=tuple(rejected))
 
 
 def _calibration(source: Source) -> Tensor:

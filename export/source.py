@@ -17,7 +17,7 @@ from core.runs import read_samples, read_student
 CALIBRATION_CROPS = 64
 VALIDATION_WINDOWS = 24
 UNTRAINED_SEED = 0
-RESIDUAL_GAIN = 0.2
+RESIDUAL_GAIN = 0.15
 
 
 @dataclass(frozen=True, kw_only=True)

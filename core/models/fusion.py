@@ -28,7 +28,7 @@ class FusionConfig(BaseModel):
     width: int = Field(default=128, gt=0)
     heads: int = Field(default=4, gt=0)
     layers: int = Field(default=1, ge=1)
-    feed_forward: int = Field(default=256, gt=0)
+    feed_forward: int = Field(default=192, gt=0)
     dropout: float = Field(default=0.1, ge=0.0, lt=1.0)
     norm: Literal["rms", "layer"] = "rms"
 

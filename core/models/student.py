@@ -24,17 +24,17 @@ class StudentConfig(BaseModel):
 StudentSize = Literal["m0_6", "m0_9", "m1_1"]
 
 STUDENT_SIZES: dict[StudentSize, StudentConfig] = {
-    "m0_6": StudentConfig(trunk="repvit_m0_6", depth_width=24, fusion=FusionConfig(width=96, feed_forward=192)),
+    "m0_6": StudentConfig(trunk="repvit_m0_6", depth_width=24, fusion=FusionConfig(width=96, feed_forward=144)),
     "m0_9": StudentConfig(),
-    "m1_1": StudentConfig(trunk="repvit_m1_1", depth_width=40, fusion=FusionConfig(width=160, feed_forward=320)),
+    "m1_1": StudentConfig(trunk="repvit_m1_1", depth_width=40, fusion=FusionConfig(width=160, feed_forward=240)),
 }
 """By the trunk's name; depth head and fusion grow with it.
 
 | size | D   | parameters: trunk | depth head | fusion  | fused, all | multiply-adds of `encode` at 224 px |
 |------|-----|-------------------|------------|---------|------------|-------------------------------------|
-| m0_6 | 320 | 2,165,652         | 46,521     | 359,618 | 2,553,211  | 0.39 G                              |
-| m0_9 | 384 | 4,717,792         | 74,017     | 626,946 | 5,383,019  | 0.83 G                              |
-| m1_1 | 512 | 7,774,864         | 122,633    | 988,482 | 8,842,427  | 1.35 G                              |
+| m0_6 | 320 | 2,165,652         | 46,521     | 322,562 | 2,516,155  | 0.39 G                              |
+| m0_9 | 384 | 4,717,792         | 74,017     | 561,154 | 5,317,227  | 0.83 G                              |
+| m1_1 | 512 | 7,774,864         | 122,633    | 885,762 | 8,739,707  | 1.35 G                              |
 """
 
 

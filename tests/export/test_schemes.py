@@ -22,9 +22,20 @@ def encode(source: Source) -> nn.Module:
 
 
 @pytest.fixture
-def exact_program(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Programs that lose nothing in int8, made at once: the simulation alone decides."""
-    monkeypatch.setattr(schemes, "quantised", lambda module, calibration, **told: module)
+def programs(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """The ranges that programs were told: all in int8 useless, the others exact, so that the simulation decides."""
+    told_ranges: list[Any] = []
+
+    def made(module: nn.Module, calibration: Any, *, float_parts: tuple[str, ...], ranges: Any) -> nn.Module:
+        told_ranges.append(ranges)
+        return module if float_parts else _spoilt(module)
+
+    monkeypatch.setattr(schemes, "quantised", made)
+    return told_ranges
+
+
+def _spoilt(module: nn.Module) -> nn.Module:
+    return lambda frame: tuple(-output for output in module(frame))  # type: ignore[return-value]
 
 
 def test_where_every_embedding_holds_all_is_int8(
@@ -37,7 +48,7 @@ def test_where_every_embedding_holds_all_is_int8(
     assert (scheme.float_parts, scheme.rejected) == ((), ())
 
 
-@pytest.mark.usefixtures("exact_program")
+@pytest.mark.usefixtures("programs")
 def test_parts_become_float_one_by_one_until_the_embeddings_hold(
     encode: nn.Module, source: Source, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -60,9 +71,7 @@ def test_the_program_decides_where_the_simulation_is_too_hopeful(
 
     def spoilt(module: nn.Module, calibration: Any, *, float_parts: tuple[str, ...], **told: Any) -> nn.Module:
         built.append(float_parts)
-        if len(built) < 3:
-            return lambda frame: tuple(-output for output in module(frame))  # type: ignore[return-value]
-        return module
+        return _spoilt(module) if len(built) < 3 else module
 
     monkeypatch.setattr(schemes, "quantised", spoilt)
 
@@ -73,7 +82,7 @@ def test_the_program_decides_where_the_simulation_is_too_hopeful(
     assert [trial.float_parts for trial in scheme.rejected] == built[:2]
 
 
-@pytest.mark.usefixtures("exact_program")
+@pytest.mark.usefixtures("programs")
 def test_what_cannot_hold_ends_with_everything_in_float(
     encode: nn.Module, source: Source, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -99,9 +108,8 @@ def test_the_simulation_foretells_the_program(encode: nn.Module, source: Source)
     assert 0.5 < float(foretold_error / error) < 2.0
 
 
-@pytest.mark.usefixtures("exact_program")
 def test_ranges_that_were_trained_are_those_that_are_tried(
-    encode: nn.Module, source: Source, monkeypatch: pytest.MonkeyPatch
+    encode: nn.Module, source: Source, monkeypatch: pytest.MonkeyPatch, programs: list[Any]
 ) -> None:
     from core.quantisation import QuantisedTraining
 
@@ -109,6 +117,9 @@ def test_ranges_that_were_trained_are_those_that_are_tried(
     ranges = QuantisedTraining(encode, torch.split(source.crops, 8)).ranges()
     useless = {name: (low / 50, high / 50) for name, (low, high) in ranges.items()}
 
-    _, scheme = int8_encode(encode, replace(source, activation_ranges=useless))
+    _, good = int8_encode(encode, replace(source, activation_ranges=ranges))
+    _, bad = int8_encode(encode, replace(source, activation_ranges=useless))
 
-    assert scheme.float_parts
+    assert len(good.float_parts) == 1
+    assert len(bad.float_parts) > 1
+    assert programs == [ranges, ranges, useless, useless]

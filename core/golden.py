@@ -4,13 +4,13 @@ A folder that can be read without Python: pictures are PNG (8-bit RGB), tensors 
 row-major order, and `golden.json` says which belongs to which. Outputs are those of the torch student in float32.
 """
 
-import json
 from pathlib import Path
 from typing import Final, Literal
 
 import cv2
 import numpy as np
 from pydantic import ValidationError
+from pydantic_core import from_json
 
 from core.decision import Label, Logits
 from core.errors import InputError, first_fault
@@ -110,7 +110,7 @@ def read_golden(folder: Path) -> Golden:
     """The document in `folder`; InputError where it is missing or of another version."""
     file = folder / GOLDEN
     try:
-        return Golden.model_validate(json.loads(file.read_bytes()))
+        return Golden.model_validate(from_json(file.read_bytes()))
     except ValidationError as error:
         raise InputError(f"{file}: {first_fault(error)}; export again") from error
     except (ValueError, OSError) as error:

@@ -11,6 +11,7 @@ from pathlib import Path, PurePosixPath
 from typing import Annotated, Final, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic_core import from_json
 
 from core.decision import Decision
 from core.errors import InputError, first_fault
@@ -18,6 +19,10 @@ from core.preprocess import PreprocessSpec
 
 SCHEMA_VERSION: Final = 1
 MANIFEST = "manifest.json"
+
+MOST_MANIFEST_BYTES = 4_000_000
+MOST_GOLDEN_BYTES = 20_000_000
+"""Several times what an export writes: what is larger was blown up, and is neither parsed nor hashed."""
 
 TargetName = Literal["executorch", "coreml", "onnx"]
 Precision = Literal["fp32", "fp16", "int8", "w8a8"]
@@ -32,7 +37,7 @@ class Document(BaseModel):
 def leaves(path: str) -> bool:
     """Whether `path`, which should be relative and with forward slashes, leaves the folder that names it."""
     parts = PurePosixPath(path)
-    return parts.is_absolute() or ".." in parts.parts or "\\" in path or not parts.name
+    return parts.is_absolute() or ".." in parts.parts or "\\" in path or "\0" in path or not parts.name
 
 
 def _inside(path: str) -> str:
@@ -165,24 +170,30 @@ def open_artifacts(folder: Path) -> Manifest:
             "or type `python -m export` first"
         )
     manifest = read_manifest(file)
-    listed: list[tuple[str, str, int | None]] = [(row.path, row.sha256, row.size_bytes) for row in manifest.artifacts]
+    listed = [(row.path, row.sha256, row.size_bytes) for row in manifest.artifacts]
     if manifest.golden is not None:
-        listed.append((manifest.golden, manifest.golden_sha256 or "", None))
-    for name, sha256, size_bytes in listed:
-        path = folder / name
-        # What a link points to may change after the check, and may lie anywhere.
-        link = next((part for part in _parts(folder, path) if part.is_symlink()), None)
-        if link is not None:
-            raise InputError(f"{link}: a symbolic link, artefacts are plain files and folders; export it again")
-        if not path.exists():
-            raise InputError(f"{path}: listed in {file} but missing; export it again")
-        # The size comes first: what was blown up may take forever to hash.
-        grown = size_bytes is not None and size_of(path) > size_bytes
-        if grown or sha256_of(path) != sha256:
-            raise InputError(f"{path}: its sha256 is not the manifest's; it was changed or damaged: export it again")
+        listed.append((manifest.golden, manifest.golden_sha256 or "", MOST_GOLDEN_BYTES))
+    for name, sha256, most_bytes in listed:
+        try:
+            _check_file(folder, name, sha256, most_bytes)
+        except OSError as error:
+            raise InputError(f"{file}: lists a file that cannot be read ({error.strerror}); export it again") from error
     if manifest.preferred is not None and manifest.preferred not in {row.path for row in manifest.artifacts}:
         raise InputError(f"{file}: the preferred artefact {manifest.preferred!r} is not among the listed ones")
     return manifest
+
+
+def _check_file(folder: Path, name: str, sha256: str, most_bytes: int) -> None:
+    path = folder / name
+    # What a link points to may change after the check, and may lie anywhere.
+    link = next((part for part in _parts(folder, path) if part.is_symlink()), None)
+    if link is not None:
+        raise InputError(f"{link}: a symbolic link, artefacts are plain files and folders; export it again")
+    if not path.exists():
+        raise InputError(f"{path}: listed in {folder / MANIFEST} but missing; export it again")
+    # The size comes first: what was blown up may take forever to hash.
+    if size_of(path) > most_bytes or sha256_of(path) != sha256:
+        raise InputError(f"{path}: its sha256 is not the manifest's; it was changed or damaged: export it again")
 
 
 def open_to_judge(folder: Path, *, allow_untrained: bool) -> Manifest:
@@ -199,7 +210,11 @@ def open_to_judge(folder: Path, *, allow_untrained: bool) -> Manifest:
 def read_manifest(file: Path) -> Manifest:
     """Parse and validate `file`; InputError names the first thing that is wrong."""
     try:
-        document = json.loads(file.read_bytes())
+        if file.stat().st_size > MOST_MANIFEST_BYTES:
+            raise InputError(f"{file}: more than {MOST_MANIFEST_BYTES:,} bytes, no manifest is; export again")
+        document = from_json(file.read_bytes())
+    except InputError:
+        raise
     except (ValueError, OSError) as error:
         raise InputError(f"{file}: not readable as JSON ({error}); export again") from error
     version = document.get("schema_version") if isinstance(document, dict) else None

@@ -7,13 +7,14 @@ import shutil
 import sys
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
 
 import torch
 
+from core.errors import InputError
 from core.manifest import Accuracy, Delegation, Parity
 from core.models import METHODS
 from core.runtimes import Runtime
@@ -57,12 +58,23 @@ def build_all(
     outcomes = []
     # Spawned: exporters and runtimes keep global state, and a crash of one must not end the others unsaid.
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_one_thread) as pool:
-        futures = [pool.submit(_built, origin, variant, folder) for variant in variants]
+        futures = {pool.submit(_built, origin, variant, folder): variant for variant in variants}
         for future in as_completed(futures):
-            outcomes.append(future.result())
+            outcomes.append(_outcome(future, futures[future]))
             on_done(outcomes[-1], len(outcomes))
     # In the order they were asked for, not in that in which they were ready: so the manifest repeats.
     return sorted(outcomes, key=lambda outcome: variants.index(outcome.variant))
+
+
+def _outcome(future: "Future[Outcome]", variant: Variant) -> Outcome:
+    """What a worker found. One that breaks off, or is ended by the system, ends its own variant alone."""
+    try:
+        return future.result()
+    except InputError:
+        raise
+    except Exception as error:
+        first_line = next(iter(str(error).splitlines()), "")
+        return Outcome(variant=variant, problem=f"could not be built: {type(error).__name__}: {first_line}")
 
 
 def _one_thread() -> None:
@@ -91,8 +103,7 @@ def write(source: Source, variant: Variant, path: Path) -> tuple[Delegation | No
         return executorch.build(source, variant, path)
     if variant.target == "coreml":
         return None, coreml.build(source, variant, path)
-    onnx.build(source, variant.precision, path)
-    return None, Scheme()
+    return None, onnx.build(source, variant.precision, path)
 
 
 def _checked(source: Source, variant: Variant, path: Path, delegation: Delegation | None, scheme: Scheme) -> Outcome:

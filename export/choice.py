@@ -19,9 +19,10 @@ WARM_UP = 20
 
 
 def keep_the_fastest(source: Source, outcomes: Sequence[Outcome], folder: Path) -> list[Outcome]:
-    """One outcome without a problem for each target; the others get one, and their files in `folder` go.
+    """One outcome without a problem for each backend; the others get one, and their files in `folder` go.
 
-    A target whose programs are not timed here keeps the smallest.
+    By backend and not by target: a package for iOS 17 serves phones that one for iOS 18 does not. A backend whose
+    programs are not timed here keeps the smallest.
     """
     outcomes = [replace(outcome, problem=outcome.problem or _over_budget(outcome)) for outcome in outcomes]
     passed = [outcome for outcome in outcomes if outcome.problem is None]
@@ -66,8 +67,8 @@ def _over_budget(outcome: Outcome) -> str | None:
 
 
 def _beaten(outcome: Outcome, passed: Sequence[Outcome], speeds: Mapping[str, float], folder: Path) -> str | None:
-    """In words, what the variant is slower (or, not timed, larger) than; None for the best of its target."""
-    rivals = [rival.variant.path for rival in passed if rival.variant.target == outcome.variant.target]
+    """In words, what the variant is slower (or, not timed, larger) than; None for the best of its backend."""
+    rivals = [rival.variant.path for rival in passed if rival.variant.backend == outcome.variant.backend]
     path = outcome.variant.path
     if path in speeds:
         best = min((rival for rival in rivals if rival in speeds), key=lambda rival: speeds[rival])

@@ -22,7 +22,7 @@ class Export:
     run: Path | None = None
     """Folder of a finished run; runs/demo if not given."""
     recipe: str | None = None
-    """With --untrained: the recipe whose student is built."""
+    """Instead of --run: runs/RECIPE or, with --untrained, the recipe whose student is built."""
     untrained: bool = False
     """Build the recipe's student with seeded random weights, to measure its speed before anyone has data."""
     target: str = "all"
@@ -84,6 +84,10 @@ class Export:
     def _refuse_contradictions(self) -> None:
         if self.untrained and (self.recipe is None or self.run is not None):
             raise InputError("--untrained builds a recipe's student without a run: give --recipe NAME and no --run")
+        if self.run is not None and self.recipe is not None:
+            raise InputError("--run and --recipe: two names of what to export; give one of them")
+        if self.allow_untrained and not self.bundle:
+            raise InputError("--allow-untrained: it is for --bundle; add that, or leave it out")
         if self.bundle and self.untrained and not self.allow_untrained:
             raise InputError(
                 "--bundle: an untrained program's answers mean nothing; add --allow-untrained to bundle it"

@@ -11,6 +11,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
 
+from pydantic_core import from_json
+
 from core.command_line import say
 from core.errors import InputError
 from core.manifest import (
@@ -123,10 +125,17 @@ def publish(
 
 
 def run_metrics(run: Path | None) -> dict[str, Any] | None:
-    """metrics.json of the run; None for an untrained program."""
-    import json
-
-    return None if run is None else dict(json.loads((run / METRICS).read_bytes()))
+    """metrics.json of the run; None for an untrained program. InputError where the run lacks it or it is damaged."""
+    if run is None:
+        return None
+    file = run / METRICS
+    try:
+        metrics = from_json(file.read_bytes())
+    except (ValueError, OSError) as error:
+        raise InputError(f"{file}: not readable as JSON ({error}); finish the run with `python -m distill`") from error
+    if not isinstance(metrics, dict):
+        raise InputError(f"{file}: no metrics of a run; finish it with `python -m distill`")
+    return metrics
 
 
 def _row(scratch: Path, outcome: Outcome) -> Artifact:
@@ -203,7 +212,11 @@ def put_in_place(scratch: Path, folder: Path) -> None:
         return
     aside = scratch.with_name(scratch.name + "-former")
     folder.rename(aside)
-    scratch.rename(folder)
+    try:
+        scratch.rename(folder)
+    except OSError:
+        aside.rename(folder)
+        raise
     shutil.rmtree(aside)
 
 

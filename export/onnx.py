@@ -1,34 +1,43 @@
-"""ONNX: a folder with `encode.onnx` and `classify.onnx`; int8 means a QDQ `encode`."""
+"""ONNX: a folder with `encode.onnx` and `classify.onnx`; int8 means a QDQ `encode`.
+
+The same PT2E program as for XNNPACK: ranges that were trained are those that run, whatever the runtime.
+"""
 
 import contextlib
 import io
-import tempfile
 import warnings
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 
 from core.manifest import Precision
 from core.models import Classify, Encode
 from core.runtimes import missing_extra
 from export.programs import example_inputs, method_specs
+from export.schemes import Scheme, int8_encode
 from export.source import Source
 
 OPSET = 20
 """The first with a Gelu operator."""
 
 
-def build(source: Source, precision: Precision, path: Path) -> None:
-    """Write both models into the new folder `path`."""
+def build(source: Source, precision: Precision, path: Path) -> Scheme:
+    """Write both models into the new folder `path`; what of `encode` is int8."""
     try:
         import onnx
         import onnxruntime  # noqa: F401
     except ImportError as error:
         raise missing_extra("onnx", error) from error
     path.mkdir()
-    modules = {"encode": Encode(source.student).eval(), "classify": Classify(source.student).eval()}
+    modules: dict[str, nn.Module] = {
+        "encode": Encode(source.student).eval(),
+        "classify": Classify(source.student).eval(),
+    }
+    scheme = Scheme()
+    if precision == "int8":
+        modules["encode"], scheme = int8_encode(modules["encode"], source)
     inputs = example_inputs(source)
     for spec in method_specs(source.student, source.preprocess.size):
         with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
@@ -45,10 +54,24 @@ def build(source: Source, precision: Precision, path: Path) -> None:
         assert program is not None
         model = program.model_proto
         _without_traces(model)
-        file = path / f"{spec.name}.onnx"
-        onnx.save(model, file)
-        if precision == "int8" and spec.name == "encode":
-            _quantise(file, source)
+        _own_zero_points(model)
+        onnx.save(model, path / f"{spec.name}.onnx")
+    return scheme
+
+
+def _own_zero_points(model: Any) -> None:
+    """Give every rounding a zero point of its own: ONNX Runtime fails to convert int8 ones that several share."""
+    shared = {tensor.name: tensor for tensor in model.graph.initializer}
+    used: set[str] = set()
+    for node in model.graph.node:
+        if node.op_type in ("QuantizeLinear", "DequantizeLinear"):
+            name = node.input[2]
+            if name in used:
+                own = model.graph.initializer.add()
+                own.CopyFrom(shared[name])
+                own.name = f"{name}_of_{node.name}"
+                node.input[2] = own.name
+            used.add(name)
 
 
 def _without_traces(model: Any) -> None:
@@ -66,31 +89,3 @@ def _without_traces(model: Any) -> None:
     del model.graph.metadata_props[:]
     for function in model.functions:
         del function.metadata_props[:]
-
-
-def _quantise(file: Path, source: Source) -> None:
-    from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
-    from onnxruntime.quantization.shape_inference import quant_pre_process
-
-    class Crops(CalibrationDataReader):  # type: ignore[misc]
-        """The calibration crops, one a call, then None."""
-
-        def __init__(self) -> None:
-            self._crops: Iterator[torch.Tensor] = iter(torch.split(source.crops, 1))
-
-        def get_next(self) -> dict[str, Any] | None:
-            crop = next(self._crops, None)
-            return None if crop is None else {"frame": crop.numpy()}
-
-    with tempfile.TemporaryDirectory() as scratch:
-        ready = Path(scratch) / "ready.onnx"
-        quant_pre_process(str(file), str(ready), skip_symbolic_shape=True)
-        quantize_static(
-            str(ready),
-            str(file),
-            Crops(),
-            quant_format=QuantFormat.QDQ,
-            per_channel=True,
-            activation_type=QuantType.QUInt8,
-            weight_type=QuantType.QInt8,
-        )

@@ -68,6 +68,20 @@ def test_untrained_takes_a_recipe_and_no_run(
     assert "give --recipe NAME and no --run" in refused(capsys, Export, *words)
 
 
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (("--run", "run", "--recipe", "demo"), "two names of what to export; give one of them"),
+        (("--run", "run", "--allow-untrained"), "it is for --bundle; add that, or leave it out"),
+    ],
+    ids=["two sources", "nothing to allow"],
+)
+def test_flags_that_would_be_ignored_are_refused(
+    folder: Path, capsys: pytest.CaptureFixture[str], words: tuple[str, ...], line: str
+) -> None:
+    assert line in refused(capsys, Export, *words)
+
+
 def test_an_empty_corpus_says_what_belongs_into_it(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (folder / "corpus" / "real").mkdir(parents=True)
 

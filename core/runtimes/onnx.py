@@ -22,6 +22,8 @@ class OnnxRuntime:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads or 0
         options.log_severity_level = 3
+        # On x86 without VNNI its fast int8 kernels saturate: the embeddings' cosine fell to 0.956 from 0.997.
+        options.add_session_config_entry("session.x64quantprecision", "1")
         self._sessions = {}
         for method in methods:
             try:

@@ -83,7 +83,7 @@ def test_a_folder_without_a_manifest_says_what_to_type(tmp_path: Path) -> None:
     assert "no manifest.json here" in refusal(tmp_path / "absent")
 
 
-@pytest.mark.parametrize("text", ["", "{", "\x00\xff", "[1, 2"])
+@pytest.mark.parametrize("text", ["", "{", "\x00\xff", "[1, 2", "[" * 100_000])
 def test_broken_json_is_refused(artifacts: Path, text: str) -> None:
     (artifacts / MANIFEST).write_text(text)
     assert "manifest.json: not readable as JSON" in refusal(artifacts)
@@ -114,7 +114,7 @@ def test_a_field_that_is_unknown_missing_or_out_of_range_is_named(
     assert f"manifest.json: {message}" in refusal(artifacts)
 
 
-@pytest.mark.parametrize("path", ["../student_fp32.pte", "a/../../b", "/etc/hostname", "..\\x", "", "."])
+@pytest.mark.parametrize("path", ["../student_fp32.pte", "a/../../b", "/etc/hostname", "..\\x", "", ".", "a\0b"])
 def test_a_path_that_leaves_the_folder_is_refused(artifacts: Path, path: str) -> None:
     edited(artifacts, lambda document: document["artifacts"][0].update(path=path))
     message = refusal(artifacts)
@@ -143,6 +143,24 @@ def test_a_blown_up_file_is_refused_without_being_read(artifacts: Path) -> None:
         file.truncate(1 << 40)  # sparse: a terabyte that takes no room, and hours to hash
 
     assert "student_fp32.pte: its sha256 is not the manifest's" in refusal(artifacts)
+
+
+def test_blown_up_golden_vectors_and_manifests_are_refused_without_being_read(
+    artifacts: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("core.manifest.MOST_GOLDEN_BYTES", 10)
+    (artifacts / "golden").mkdir()
+    (artifacts / "golden/x.png").write_bytes(b"x" * 11)
+    edited(artifacts, lambda d: d.update(golden="golden", golden_sha256=sha256_of(artifacts / "golden")))
+    assert "golden: its sha256 is not the manifest's" in refusal(artifacts)
+
+    monkeypatch.setattr("core.manifest.MOST_MANIFEST_BYTES", 10)
+    assert "more than 10 bytes, no manifest is" in refusal(artifacts)
+
+
+def test_a_path_that_no_file_system_takes_is_one_line(artifacts: Path) -> None:
+    edited(artifacts, lambda document: document["artifacts"][0].update(path="a" * 5000))
+    assert "lists a file that cannot be read (File name too long); export it again" in refusal(artifacts)
 
 
 @pytest.mark.parametrize("other", ["0.3.0", "99.1"])

@@ -87,6 +87,16 @@ def test_each_target_keeps_one_and_the_smallest_where_nothing_is_timed(
     assert said[fp16.path] == f"larger than {small.path}: 0.00 MB against 0.00; not timed here"
 
 
+def test_packages_for_older_phones_have_no_rival_in_those_for_newer_ones(
+    tmp_path: Path, source: Source, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    newer, older = BY_PATH["student_int8.mlpackage"], BY_PATH["student_int8_ios17"]
+
+    said = settled(tmp_path, source, monkeypatch, {}, outcome(newer), outcome(older))
+
+    assert said == {newer.path: None, older.path: None}
+
+
 def test_programs_are_timed_in_turns() -> None:
     calls: list[str] = []
 

@@ -12,7 +12,7 @@ from core.errors import InputError
 from core.manifest import MANIFEST, Manifest, Parity, open_artifacts
 from export.build import Outcome
 from export.card import CARD
-from export.folder import former, publish, staging
+from export.folder import former, publish, run_metrics, staging
 from export.source import Source
 from export.targets import VARIANTS, Variant, chosen_variants
 
@@ -205,6 +205,36 @@ def test_a_failure_leaves_the_former_folder_and_nothing_else(tmp_path: Path, sou
 
     assert contents(tmp_path) == before
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+def test_a_folder_that_cannot_be_put_in_place_leaves_the_former_one(
+    tmp_path: Path, source: Source, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "out"
+    exported(folder, source)
+    before = contents(folder)
+    rename = Path.rename
+
+    def failing(path: Path, target: Path) -> Path:
+        if target == folder and not path.name.endswith("-former"):
+            raise OSError("no space left")
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "rename", failing)
+
+    with pytest.raises(OSError, match="no space left"):
+        exported(folder, replace(source, weights_sha256="other"))
+
+    assert contents(folder) == before
+
+
+@pytest.mark.parametrize("text", [None, "{", "[]"], ids=["missing", "cut off", "no object"])
+def test_a_run_without_its_metrics_is_one_line(tmp_path: Path, text: str | None) -> None:
+    if text is not None:
+        (tmp_path / "metrics.json").write_text(text)
+
+    with pytest.raises(InputError, match=r"metrics\.json: no.*`python -m distill`"):
+        run_metrics(tmp_path)
 
 
 def test_a_first_export_that_fails_leaves_no_folder(tmp_path: Path) -> None:

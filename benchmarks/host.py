@@ -13,7 +13,8 @@ import numpy as np
 from benchmarks.anchor import METHOD, SIZE, anchor_program
 from benchmarks.measure import Timing, interleave
 from benchmarks.memory import memory_of
-from benchmarks.results import LEAST_CALLS, LEAST_SECONDS, NOISY, Latency, Machine, Memory, Row
+from benchmarks.results import Machine
+from benchmarks.row import LEAST_CALLS, LEAST_SECONDS, NOISY, Latency, Memory, Row, Sustained
 from core.command_line import progress, say
 from core.manifest import Artifact, Manifest, MethodSpec
 from core.runtimes import Array, Runtime, open_runtime
@@ -81,8 +82,9 @@ def row_of(candidate: Candidate, timing: Timing, anchor_ms: float) -> Row:
         seconds=timing.seconds,
         latency_ms=latency,
         ratio_to_anchor=latency.p50 / anchor_ms,
+        sustained=Sustained.of(timing.calls_ms),
         cold_load_ms=candidate.cold_load_ms,
-        peak_rss_bytes=None if memory is None else max(0, memory.peak - memory.before_load),
+        peak_rss_bytes=None if memory is None else memory.added,
         memory=memory,
         valid=len(timing.calls_ms) >= LEAST_CALLS and timing.seconds >= LEAST_SECONDS,
         noisy=latency.p90 / latency.p50 > NOISY,

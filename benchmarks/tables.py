@@ -5,7 +5,7 @@ from pathlib import Path
 from rich.table import Table
 
 from benchmarks.preparation import PreparationReport
-from benchmarks.results import Results, Row
+from benchmarks.results import Results
 from core.manifest import Artifact, Manifest, size_of
 
 
@@ -18,18 +18,18 @@ def latency_table(results: Results) -> Table:
         column.justify = "right"
     for row in results.rows:
         latency = row.latency_ms
+        times = ("-",) * 3 if latency is None else tuple(f"{ms:.3f}" for ms in (latency.p50, latency.p90, latency.p99))
+        ratio = "-" if row.ratio_to_anchor is None else f"{row.ratio_to_anchor:.3f}"
         table.add_row(
             row.artifact,
             row.method,
             f"{row.runtime} {row.delegate}",
-            f"{latency.p50:.3f}",
-            f"{latency.p90:.3f}",
-            f"{latency.p99:.3f}",
-            f"{row.ratio_to_anchor:.3f}",
+            *times,
+            ratio,
             "-" if row.cold_load_ms is None else f"{row.cold_load_ms:.0f}",
             "-" if row.peak_rss_bytes is None else f"{row.peak_rss_bytes / 1e6:.0f}",
             str(row.iterations),
-            " ".join(name for name, holds in (("invalid", not row.valid), ("noisy", row.noisy)) if holds),
+            " ".join(row.doubts),
         )
     machine = results.machine
     table.caption = (
@@ -112,9 +112,5 @@ def _costs(results: Results, artifact: str, hop: int) -> tuple[str, str, str]:
     encode, classify = results.row(artifact, "encode"), results.row(artifact, "classify")
     if encode is None or classify is None:
         return "-", "-", "-"
-    total = _p50(encode) + _p50(classify) / hop
-    return f"{_p50(encode):.2f}", f"{_p50(classify):.2f}", f"{total:.2f}"
-
-
-def _p50(row: Row) -> float:
-    return row.latency_ms.p50
+    total = encode.times.p50 + classify.times.p50 / hop
+    return f"{encode.times.p50:.2f}", f"{classify.times.p50:.2f}", f"{total:.2f}"

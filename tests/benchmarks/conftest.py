@@ -1,6 +1,7 @@
 """Rows of a made-up run."""
 
-from benchmarks.results import Latency, Machine, Row
+from benchmarks.results import Machine
+from benchmarks.row import Latency, Row
 
 MACHINE = Machine(cpu="a processor", cores=4, os="an os", python="3.11", governor=None, load_average=(0.5, 0.5, 0.5))
 

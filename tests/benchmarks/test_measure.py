@@ -7,7 +7,7 @@ import pytest
 
 from benchmarks.host import Candidate, row_of
 from benchmarks.measure import WARM_UP_CALLS, Timing, interleave
-from benchmarks.results import Memory
+from benchmarks.row import Memory
 
 CANDIDATE = Candidate(
     artifact="student.pte",
@@ -19,7 +19,7 @@ CANDIDATE = Candidate(
     precision="int8",
     call=lambda: None,
     cold_load_ms=5.0,
-    memory=Memory(before_load=100, after_load=150, peak=180),
+    memory=Memory(before_load=100, after_load=150, peak=180, arena_bytes=20, weights_bytes=40),
 )
 
 

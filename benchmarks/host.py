@@ -14,7 +14,7 @@ from benchmarks.anchor import METHOD, SIZE, anchor_program
 from benchmarks.measure import Timing, interleave
 from benchmarks.memory import memory_of
 from benchmarks.results import Machine
-from benchmarks.row import LEAST_CALLS, LEAST_SECONDS, NOISY, Latency, Memory, Row, Sustained
+from benchmarks.row import LEAST_CALLS, LEAST_SECONDS, NOISY, Latency, Memory, Rounds, Row, Sustained
 from core.command_line import progress, say
 from core.manifest import Artifact, Manifest, MethodSpec
 from core.runtimes import Array, Runtime, open_runtime
@@ -58,12 +58,12 @@ def measure_host(folder: Path, manifest: Manifest, *, quick: bool) -> list[Row]:
             least_seconds=QUICK_SECONDS if quick else LEAST_SECONDS,
             on_progress=report,
         )
-    anchor_ms = Latency.of(timings[0].calls_ms).p50
-    return [row_of(candidate, timing, anchor_ms) for candidate, timing in zip(candidates, timings, strict=True)]
+    anchor = timings[0]
+    return [row_of(candidate, timing, anchor) for candidate, timing in zip(candidates, timings, strict=True)]
 
 
-def row_of(candidate: Candidate, timing: Timing, anchor_ms: float) -> Row:
-    """What `timing` says of `candidate`; `anchor_ms` is the anchor's median in the same run."""
+def row_of(candidate: Candidate, timing: Timing, anchor: Timing) -> Row:
+    """What `timing` says of `candidate`, beside the `anchor` of the same run."""
     latency = Latency.of(timing.calls_ms)
     memory = candidate.memory
     return Row(
@@ -81,7 +81,8 @@ def row_of(candidate: Candidate, timing: Timing, anchor_ms: float) -> Row:
         warm_up=timing.warm_up,
         seconds=timing.seconds,
         latency_ms=latency,
-        ratio_to_anchor=latency.p50 / anchor_ms,
+        ratio_to_anchor=latency.p50 / Latency.of(anchor.calls_ms).p50,
+        rounds=Rounds.of(timing.turns, anchor.turns),
         sustained=Sustained.of(timing.calls_ms),
         cold_load_ms=candidate.cold_load_ms,
         peak_rss_bytes=None if memory is None else memory.added,

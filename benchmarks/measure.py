@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 TURN_S = 0.25
 WARM_UP_CALLS = 2
@@ -16,6 +17,13 @@ class Timing:
     call: Callable[[], object]
     calls_ms: list[float] = field(default_factory=list)
     warm_up: int = 0
+    turn_ends: list[int] = field(default_factory=list)
+    """Calls that had been made by the end of each turn."""
+
+    @property
+    def turns(self) -> list[list[float]]:
+        """`calls_ms` turn by turn."""
+        return [self.calls_ms[start:end] for start, end in pairwise((0, *self.turn_ends))]
 
     @property
     def seconds(self) -> float:
@@ -59,4 +67,5 @@ def _take_turn(timing: Timing, turn_s: float, clock: Callable[[], float]) -> Non
         stopped = clock()
         timing.calls_ms.append((stopped - started) * 1000.0)
         if stopped >= end:
+            timing.turn_ends.append(len(timing.calls_ms))
             return

@@ -5,10 +5,12 @@ from typing import Literal
 
 from pydantic import Field, ValidationError
 
+from benchmarks.check import Check
 from benchmarks.document import Document
 from benchmarks.reference_result import Reference
 from benchmarks.row import Row
 from benchmarks.subject import Subject
+from benchmarks.targets import Estimate, Published
 from core.errors import InputError, first_fault
 
 RESULTS = "results.json"
@@ -40,6 +42,13 @@ class Results(Document):
     rows: tuple[Row, ...]
     subject: Subject | None = None
     reference: Reference | None = None
+    checks: tuple[Check, ...] = Field(default=(), description="rows held to the budgets of targets.toml")
+    baseline: str | None = Field(default=None, description="what the rows were compared with, in words")
+    baseline_rows: tuple[Row, ...] = Field(default=(), description="of the other artefact folder, in the same rounds")
+    baseline_checks: tuple[Check, ...] = ()
+    published: tuple[Published, ...] = Field(default=(), description="measured by others; never mixed with `rows`")
+    estimates: tuple[Estimate, ...] = Field(default=(), description="measured by nobody, each with its method")
+    no_estimate: dict[str, str] = Field(default={}, description="id of a phone: why there is no estimate for it")
 
     def row(self, artifact: str, method: str, device: str = "host") -> Row | None:
         """The first row of that artefact, method and device, if there is one."""

@@ -7,7 +7,7 @@ import pytest
 
 from benchmarks.host import Candidate, row_of
 from benchmarks.measure import WARM_UP_CALLS, Timing, interleave
-from benchmarks.row import Memory
+from benchmarks.row import Memory, Rounds
 
 CANDIDATE = Candidate(
     artifact="student.pte",
@@ -88,6 +88,15 @@ def test_a_turn_ends_with_the_call_that_passes_its_time() -> None:
     assert timing.calls_ms == [500.0] * 3
 
 
+def test_calls_are_told_apart_by_their_turns() -> None:
+    bench = Bench()
+
+    (timing,) = bench.timed(bench.call("a", 0.5), least_calls=1, least_seconds=3.0, turn_s=1.25)
+
+    assert timing.turns == [[500.0] * 3] * 2
+    assert Timing(call=lambda: None).turns == []
+
+
 def test_a_call_longer_than_its_turn_is_counted_all_the_same() -> None:
     bench = Bench()
 
@@ -124,7 +133,7 @@ def test_progress_is_that_of_the_candidate_furthest_behind_and_ends_whole() -> N
 
 
 def timing(calls: int, ms: float) -> Timing:
-    return Timing(call=lambda: None, calls_ms=[ms] * calls, warm_up=2)
+    return Timing(call=lambda: None, calls_ms=[ms] * calls, warm_up=2, turn_ends=[calls])
 
 
 @pytest.mark.parametrize(
@@ -132,24 +141,25 @@ def timing(calls: int, ms: float) -> Timing:
     [(1024, 10.0, True), (1023, 100.0, False), (2000, 4.0, False), (2500, 4.0, True)],
 )
 def test_a_row_is_valid_from_1024_calls_and_10_seconds_on(calls: int, ms: float, valid: bool) -> None:
-    assert row_of(CANDIDATE, timing(calls, ms), anchor_ms=1.0).valid is valid
+    assert row_of(CANDIDATE, timing(calls, ms), anchor=timing(1, 1.0)).valid is valid
 
 
 def test_a_row_is_noisy_when_p90_is_more_than_half_above_the_median() -> None:
     steady = Timing(call=lambda: None, calls_ms=[10.0] * 8 + [15.0] * 3)
     busy = Timing(call=lambda: None, calls_ms=[10.0] * 8 + [15.1] * 3)
 
-    assert not row_of(CANDIDATE, steady, anchor_ms=1.0).noisy
-    assert row_of(CANDIDATE, busy, anchor_ms=1.0).noisy
+    assert not row_of(CANDIDATE, steady, anchor=Timing(call=lambda: None, calls_ms=[1.0])).noisy
+    assert row_of(CANDIDATE, busy, anchor=Timing(call=lambda: None, calls_ms=[1.0])).noisy
 
 
 def test_a_row_holds_its_ratio_to_the_anchor_and_the_memory_that_loading_added() -> None:
-    row = row_of(CANDIDATE, timing(4, 6.0), anchor_ms=24.0)
+    row = row_of(CANDIDATE, timing(4, 6.0), anchor=timing(2, 24.0))
 
     assert row.ratio_to_anchor == 0.25
+    assert row.rounds == Rounds(row_ms=(6.0,), anchor_ms=(24.0,))
     assert row.peak_rss_bytes == 80
     assert (row.iterations, row.warm_up, row.seconds) == (4, 2, 0.024)
 
 
 def test_a_row_without_measured_memory_says_so() -> None:
-    assert row_of(replace(CANDIDATE, memory=None), timing(4, 6.0), anchor_ms=24.0).peak_rss_bytes is None
+    assert row_of(replace(CANDIDATE, memory=None), timing(4, 6.0), anchor=timing(2, 24.0)).peak_rss_bytes is None

@@ -1,0 +1,103 @@
+"""How sure a ratio is, and whether it changed: bootstrap over the rounds in which row and anchor took turns.
+
+A machine's pace drifts, so neighbouring rounds are no two witnesses: runs of rounds are drawn, not rounds (the circular
+block bootstrap, Politis and Romano, 1992). Both sides of a round stay together, so that a slow minute cancels.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from benchmarks.row import Rounds, Row
+
+Floats = npt.NDArray[np.float64]
+
+RESAMPLES = 2000
+TAILS = (2.5, 97.5)
+"""Percentiles of a 95 % interval."""
+
+LEAST_ROUNDS = 8
+"""Below it an interval would say more than is known."""
+
+TRIMMED = 0.25
+"""Share of rounds left out at either end: what else the machine did in them is no property of the row."""
+
+DISAGREEMENT = 0.05
+"""Relative gap between `ratio_to_anchor` and its rounds above which the row contradicts itself."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Uncertain:
+    """A figure and its 95 % interval."""
+
+    value: float
+    low: float
+    high: float
+
+    def scaled(self, factor: float) -> "Uncertain":
+        """The same in another unit."""
+        return Uncertain(value=self.value * factor, low=self.low * factor, high=self.high * factor)
+
+
+def ratio_to_anchor(rounds: Rounds | None) -> Uncertain | None:
+    """Times of the anchor, over the rounds; None where there are too few to tell how sure it is."""
+    if rounds is None or len(rounds.row_ms) < LEAST_ROUNDS:
+        return None
+    logs = np.log(rounds.row_ms) - np.log(rounds.anchor_ms)
+    return _exponent(float(_centre(logs)), _draws(logs, seed=0))
+
+
+def change(before: Rounds | None, after: Rounds | None) -> Uncertain | None:
+    """How many times slower `after` is, through ratios to the anchor; None where either has too few rounds.
+
+    Rounds of one run are compared directly, one by one: there the anchor is the same calls on both sides.
+    """
+    if before is None or after is None or min(len(before.row_ms), len(after.row_ms)) < LEAST_ROUNDS:
+        return None
+    if before.anchor_ms == after.anchor_ms:
+        logs = np.log(after.row_ms) - np.log(before.row_ms)
+        return _exponent(float(_centre(logs)), _draws(logs, seed=0))
+    old, new = (np.log(rounds.row_ms) - np.log(rounds.anchor_ms) for rounds in (before, after))
+    draws = _draws(new, seed=0) - _draws(old, seed=1)
+    return _exponent(float(_centre(new) - _centre(old)), draws)
+
+
+def together(first: Rounds | None, second: Rounds | None, *, share: float) -> Rounds | None:
+    """Rounds of `first` plus `share` of `second`, of one run; None where they are not of the same rounds."""
+    if first is None or second is None or first.anchor_ms != second.anchor_ms:
+        return None
+    summed = tuple(a + share * b for a, b in zip(first.row_ms, second.row_ms, strict=True))
+    return Rounds(row_ms=summed, anchor_ms=first.anchor_ms)
+
+
+def contradiction(row: Row) -> str | None:
+    """Where a row's median ratio and its rounds say different things, in words: then neither can be relied on."""
+    told = ratio_to_anchor(row.rounds)
+    if told is None or row.ratio_to_anchor is None or abs(row.ratio_to_anchor / told.value - 1) <= DISAGREEMENT:
+        return None
+    return f"its medians give {row.ratio_to_anchor:.3f} anchors and its rounds {told.value:.3f}"
+
+
+def _centre(logs: Floats) -> Floats:
+    """Mean over the last axis without its extremes."""
+    ordered = np.sort(logs, axis=-1)
+    cut = int(TRIMMED * logs.shape[-1])
+    return np.asarray(ordered[..., cut : logs.shape[-1] - cut].mean(axis=-1))
+
+
+def _draws(logs: Floats, *, seed: int) -> Floats:
+    """`_centre` of as many resamples as RESAMPLES says: float64 [RESAMPLES]."""
+    count = len(logs)
+    length = int(np.ceil(np.sqrt(count)))
+    blocks = int(np.ceil(count / length))
+    starts = np.random.default_rng(seed).integers(0, count, size=(RESAMPLES, blocks, 1))
+    places = ((starts + np.arange(length)) % count).reshape(RESAMPLES, -1)[:, :count]
+    centre = _centre(logs)
+    # Resamples of few long blocks scatter less than the figure itself does.
+    return np.asarray(centre + (_centre(logs[places]) - centre) * np.sqrt(count / (count - length)))
+
+
+def _exponent(centre: float, draws: Floats) -> Uncertain:
+    low, high = np.percentile(draws, TAILS)
+    return Uncertain(value=float(np.exp(centre)), low=float(np.exp(low)), high=float(np.exp(high)))

@@ -12,6 +12,7 @@ class Stage(Document):
     """Milliseconds a frame of one stage, over the frames it was measured on."""
 
     mean: float = Field(description="what the sums are made of: a stage that runs in one frame of ten costs a tenth")
+    p10: float
     p50: float
     p90: float
     min: float
@@ -21,9 +22,10 @@ class Stage(Document):
     @classmethod
     def of(cls, frames_ms: Sequence[float]) -> "Stage":
         """Of at least one frame; a frame in which the stage did not run counts as 0."""
-        p50, p90 = (float(value) for value in np.percentile(frames_ms, (50, 90)))
+        p10, p50, p90 = (float(value) for value in np.percentile(frames_ms, (10, 50, 90)))
         return cls(
             mean=float(np.mean(frames_ms)),
+            p10=p10,
             p50=p50,
             p90=p90,
             min=min(frames_ms),

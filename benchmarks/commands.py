@@ -1,5 +1,7 @@
 """`python -m benchmarks`: measure the artefacts of a folder on this machine, beside the anchor."""
 
+import os
+import shlex
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -7,7 +9,17 @@ from typing import Annotated
 
 import tyro
 
+from benchmarks.comparison import compare, refuse_other_cpu
+from benchmarks.gate import shipped
+from benchmarks.judgement import against, judged
 from benchmarks.results import RESULTS, Results, read_results
+from benchmarks.sheets import comparison_sheet, latency_sheet
+from benchmarks.subject import Subject, subject_of
+from benchmarks.tables import preparation_table, table
+from benchmarks.targets import Targets, read_targets
+from benchmarks.verdict_sheets import baseline_sheet, budget_sheet, change_sheet
+from benchmarks.versions import installed_versions
+from benchmarks.wording import shortfalls
 from core.command_line import page, progress, say
 from core.errors import InputError
 from core.manifest import Manifest, open_artifacts
@@ -25,34 +37,61 @@ class Run:
     """host: this machine, through the Python runtimes."""
     quick: bool = False
     """A second for each row instead of ten; the rows are marked invalid."""
+    gate: bool = False
+    """Exit with 3 where a row falls short of a budget of benchmarks/targets.toml, or of the baseline."""
+    baseline: Path | None = None
+    """A results.json of the same CPU model, to compare the rows with through their ratios to the anchor."""
     out: Path | None = None
     """Folder of the report; reports/NAME if not given."""
 
     def execute(self) -> int:
-        """See `benchmarks.host`."""
+        """See `benchmarks.host`, `benchmarks.gate` and `benchmarks.report`."""
         if self.device not in DEVICES:
             raise InputError(f"--device {self.device}: allowed is {', '.join(DEVICES)}")
         manifest = open_artifacts(self.artifact)
         from benchmarks.host import machine, measure_host
-        from core.runs import write_json
+        from benchmarks.report import HTML, refuse_unrenderable, write_report
 
-        before = machine()
+        # What can be refused is refused before the minutes of measuring.
+        refuse_unrenderable()
+        targets, before, subject = read_targets(), machine(), subject_of(manifest)
+        stored = None if self.baseline is None else _stored_baseline(self.baseline, before.cpu)
+        if self.gate and stored is None:
+            _refuse_empty_gate(self.artifact, subject, targets)
+        rows = tuple(measure_host(self.artifact, manifest, quick=self.quick))
         results = Results(
             name=manifest.name,
             created=datetime.now(UTC).isoformat(timespec="seconds"),
-            machine=before,
-            rows=tuple(measure_host(self.artifact, manifest, quick=self.quick)),
+            command=self._command(),
+            quick=self.quick,
+            machine=before.model_copy(update={"load_average_after": os.getloadavg()}),
+            versions=installed_versions(),
+            rows=rows,
+            subject=subject,
         )
+        results = judged(results, targets)
+        if stored is not None:
+            named = f"{self.baseline}, measured {stored.created}"
+            results = against(results, stored.rows, named=named, stored=True)
         folder = self.out or _report_folder(self.artifact)
-        folder.mkdir(parents=True, exist_ok=True)
-        write_json(folder / RESULTS, results)
+        write_report(folder, results, targets)
+        sheets = [latency_sheet(results), comparison_sheet(subject, results), budget_sheet(results, targets)]
+        sheets += [baseline_sheet(results)] if results.baseline_checks else []
         console = page()
-        from benchmarks.tables import comparison_table, latency_table
+        for sheet in sheets:
+            console.print(table(sheet))
+        say(f"report: {folder / HTML}")
+        lines = shortfalls(results) if self.gate else []
+        for line in lines:
+            say(line)
+        return 3 if lines else 0
 
-        console.print(latency_table(results))
-        console.print(comparison_table(manifest, results))
-        say(f"report: {folder / RESULTS}")
-        return 0
+    def _command(self) -> str:
+        words = ["python", "-m", "benchmarks", "--artifact", str(self.artifact), "--device", self.device]
+        words += ["--quick"] if self.quick else []
+        words += ["--gate"] if self.gate else []
+        words += [] if self.baseline is None else ["--baseline", str(self.baseline)]
+        return shlex.join(words)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,13 +101,11 @@ class Summary:
     artifact: Path = Path("artifacts/demo")
 
     def execute(self) -> int:
-        """See `benchmarks.tables`."""
-        from benchmarks.tables import comparison_table
-
+        """See `benchmarks.sheets`."""
         manifest = open_artifacts(self.artifact)
         report = _report_folder(self.artifact)
         console = page()
-        console.print(comparison_table(manifest, read_results(report / RESULTS)))
+        console.print(table(comparison_sheet(subject_of(manifest), read_results(report / RESULTS))))
         for title, path in _places(self.artifact, manifest, report):
             console.print(f"{title:<10}{path}", highlight=False)
         return 0
@@ -89,7 +126,6 @@ class Preparation:
         """See `benchmarks.preparation`."""
         from benchmarks.host import machine
         from benchmarks.preparation import measure_preparation
-        from benchmarks.tables import preparation_table
 
         with progress(f"preparation {self.corpus}") as report:
             measured = measure_preparation(self.corpus, machine=machine(), memory=self.memory, on_progress=report)
@@ -98,6 +134,43 @@ class Preparation:
         else:
             page().print(preparation_table(measured))
         return 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Compare:
+    """Tell how two runs differ, and how sure that is."""
+
+    a: Annotated[Path, tyro.conf.Positional]
+    """The earlier results.json."""
+    b: Annotated[Path, tyro.conf.Positional]
+    """The later one."""
+    ratios: bool = False
+    """Compare across CPU models, through ratios to the anchor alone."""
+    json: bool = False
+    """Print one JSON document on stdout and nothing else."""
+
+    def execute(self) -> int:
+        """See `benchmarks.comparison`."""
+        found = compare(read_results(self.a), read_results(self.b), files=(self.a, self.b), ratios=self.ratios)
+        if self.json:
+            print(found.model_dump_json(indent=2))
+        else:
+            page().print(table(change_sheet(found)))
+        return 0
+
+
+def _stored_baseline(file: Path, cpu: str) -> Results:
+    stored = read_results(file)
+    refuse_other_cpu(f"--baseline {file}", stored, cpu, advice="measure the baseline on this machine first")
+    return stored
+
+
+def _refuse_empty_gate(folder: Path, subject: Subject, targets: Targets) -> None:
+    if all(shipped(subject, target) is None for target in targets.targets):
+        raise InputError(
+            f"--gate: {folder} holds no artefact that benchmarks/targets.toml has a budget for; "
+            "export one with --target executorch --precision int8, or give a --baseline"
+        )
 
 
 def _report_folder(artifact: Path) -> Path:

@@ -10,8 +10,10 @@ from typing import Annotated
 import tyro
 
 from benchmarks.comparison import compare, refuse_other_cpu
+from benchmarks.detail_sheets import ratio_sheet, stage_sheet
 from benchmarks.gate import shipped
 from benchmarks.judgement import against, judged
+from benchmarks.reference_result import Reference
 from benchmarks.results import RESULTS, Results, read_results
 from benchmarks.sheets import comparison_sheet, latency_sheet
 from benchmarks.subject import Subject, subject_of
@@ -31,16 +33,21 @@ DEVICES = ("host",)
 class Run:
     """Measure latency and memory of every artefact of a folder that can be executed here."""
 
+    video: Annotated[Path | None, tyro.conf.Positional] = None
+    """The video of --reference; one of the demo corpus's held-out people if not given."""
     artifact: Path = Path("artifacts/demo")
     """A folder that `python -m export` wrote."""
     device: str = "host"
     """host: this machine, through the Python runtimes."""
+    reference: bool = False
+    """Also time the reference pipeline and the student's on the same video, stage by stage; a few minutes."""
     quick: bool = False
     """A second for each row instead of ten; the rows are marked invalid."""
     gate: bool = False
     """Exit with 3 where a row falls short of a budget of benchmarks/targets.toml, or of the baseline."""
     baseline: Path | None = None
-    """A results.json of the same CPU model, to compare the rows with through their ratios to the anchor."""
+    """What the rows are compared with, through ratios to the anchor: a results.json of the same CPU model, or another
+    artefact folder, which is then measured in the same rounds."""
     out: Path | None = None
     """Folder of the report; reports/NAME if not given."""
 
@@ -48,17 +55,24 @@ class Run:
         """See `benchmarks.host`, `benchmarks.gate` and `benchmarks.report`."""
         if self.device not in DEVICES:
             raise InputError(f"--device {self.device}: allowed is {', '.join(DEVICES)}")
+        if self.video is not None and not self.reference:
+            raise InputError(f"{self.video}: a video is for --reference alone; add it, or leave the video out")
+        # Before torch is loaded: on a busy machine its waiting threads would take the cores from those that work, and
+        # make it look many times slower than it is.
+        os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
         manifest = open_artifacts(self.artifact)
-        from benchmarks.host import machine, measure_host
+        from benchmarks.host import machine, measure_together
         from benchmarks.report import HTML, refuse_unrenderable, write_report
 
         # What can be refused is refused before the minutes of measuring.
         refuse_unrenderable()
         targets, before, subject = read_targets(), machine(), subject_of(manifest)
-        stored = None if self.baseline is None else _stored_baseline(self.baseline, before.cpu)
-        if self.gate and stored is None:
+        baseline = None if self.baseline is None else _opened_baseline(self.baseline, before.cpu)
+        if self.gate and baseline is None:
             _refuse_empty_gate(self.artifact, subject, targets)
-        rows = tuple(measure_host(self.artifact, manifest, quick=self.quick))
+        reference = self._reference(manifest) if self.reference else None
+        folders = [] if self.baseline is None or not isinstance(baseline, Manifest) else [(self.baseline, baseline)]
+        rows, *others = measure_together((self.artifact, manifest), folders, quick=self.quick)
         results = Results(
             name=manifest.name,
             created=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -66,16 +80,20 @@ class Run:
             quick=self.quick,
             machine=before.model_copy(update={"load_average_after": os.getloadavg()}),
             versions=installed_versions(),
-            rows=rows,
+            rows=tuple(rows),
             subject=subject,
+            reference=reference,
         )
         results = judged(results, targets)
-        if stored is not None:
-            named = f"{self.baseline}, measured {stored.created}"
-            results = against(results, stored.rows, named=named, stored=True)
+        if isinstance(baseline, Results):
+            named = f"{self.baseline}, measured {baseline.created}"
+            results = against(results, baseline.rows, named=named, stored=True)
+        elif others:
+            results = against(results, tuple(others[0]), named=f"{self.baseline}, in the same rounds", stored=False)
         folder = self.out or _report_folder(self.artifact)
         write_report(folder, results, targets)
-        sheets = [latency_sheet(results), comparison_sheet(subject, results), budget_sheet(results, targets)]
+        sheets = [latency_sheet(results), comparison_sheet(subject, results), budget_sheet(results, targets, here=True)]
+        sheets += [] if reference is None else [stage_sheet(reference), ratio_sheet(reference)]
         sheets += [baseline_sheet(results)] if results.baseline_checks else []
         console = page()
         for sheet in sheets:
@@ -86,8 +104,17 @@ class Run:
             say(line)
         return 3 if lines else 0
 
+    def _reference(self, manifest: Manifest) -> Reference:
+        from benchmarks.reference import measure_reference, reference_video
+
+        video = reference_video(self.video)
+        with progress(f"reference {video}") as report:
+            return measure_reference(video, self.artifact, manifest, quick=self.quick, on_progress=report)
+
     def _command(self) -> str:
         words = ["python", "-m", "benchmarks", "--artifact", str(self.artifact), "--device", self.device]
+        words += ["--reference"] if self.reference else []
+        words += [] if self.video is None else [str(self.video)]
         words += ["--quick"] if self.quick else []
         words += ["--gate"] if self.gate else []
         words += [] if self.baseline is None else ["--baseline", str(self.baseline)]
@@ -159,9 +186,12 @@ class Compare:
         return 0
 
 
-def _stored_baseline(file: Path, cpu: str) -> Results:
-    stored = read_results(file)
-    refuse_other_cpu(f"--baseline {file}", stored, cpu, advice="measure the baseline on this machine first")
+def _opened_baseline(place: Path, cpu: str) -> Results | Manifest:
+    """Stored results of the same CPU model, or the manifest of another artefact folder."""
+    if place.is_dir():
+        return open_artifacts(place)
+    stored = read_results(place)
+    refuse_other_cpu(f"--baseline {place}", stored, cpu, advice="measure the baseline on this machine first")
     return stored
 
 

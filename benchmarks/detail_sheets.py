@@ -3,7 +3,7 @@
 from benchmarks.reference_result import Reference
 from benchmarks.results import Results
 from benchmarks.row import Memory, Row
-from benchmarks.sheets import Sheet, frame_ms, sheet, title_of
+from benchmarks.sheets import Sheet, frame_ms, sheet, title_of, where_of
 from benchmarks.statistics import ratio_to_anchor
 from benchmarks.subject import Subject
 from benchmarks.wording import NONE, between, megabytes, milliseconds, share, times
@@ -21,7 +21,7 @@ def protocol_sheet(results: Results) -> Sheet:
     """How each row was measured, and what else it shows."""
     return sheet(
         "Protocol",
-        "row | precision | threads > | calls > | warm-up > | seconds > | min ms > | mean ms > | "
+        "row | runtime | precision | threads > | calls > | warm-up > | seconds > | min ms > | mean ms > | "
         "x anchor, 95 % > | load ms > | first call ms > | last/first decile > | thermal | ",
         [_protocol(row) for row in results.rows],
         "x anchor, 95 %: over the rounds in which row and anchor took turns. Last/first decile: medians of the last "
@@ -71,13 +71,13 @@ def stage_sheet(reference: Reference) -> Sheet:
     for name, stages in reference.stages_ms.items():
         models = reference.model_stages.get(name, ())
         for stage, ms in stages.items():
-            spread = (milliseconds(value) for value in (ms.mean, ms.p50, ms.p90, ms.min, ms.max))
+            spread = (milliseconds(value) for value in (ms.mean, ms.p10, ms.p50, ms.p90, ms.max))
             kind = "model" if stage in models else ""
             rows.append((reference.pipelines.get(name, name), stage, kind, *spread, str(ms.frames)))
         total = sum(ms.mean for ms in stages.values())
         rows.append((reference.pipelines.get(name, name), "whole frame", "", milliseconds(total), *[""] * 4, ""))
     note = f"ms a frame; {reference.video}, {reference.frame_size[0]}x{reference.frame_size[1]}, {reference.weights}"
-    columns = "pipeline | stage | | mean > | p50 > | p90 > | min > | max > | frames >"
+    columns = "pipeline | stage | | mean > | p10 > | p50 > | p90 > | max > | frames >"
     return sheet("Stages", columns, rows, note)
 
 
@@ -142,6 +142,7 @@ def _protocol(row: Row) -> tuple[str, ...]:
     words = [*row.doubts, *([row.note] if row.note else []), *(f"{name}: {why}" for name, why in row.missing.items())]
     return (
         f"{row.artifact} {row.method}",
+        f"{row.runtime} {row.runtime_version}{where_of(row)}",
         row.precision,
         str(row.threads),
         f"{row.iterations:,}",

@@ -47,6 +47,7 @@ class Reference(Document):
         description="`reference`, `student`, and further ones such as `reference_onnx`: stage by stage, in order"
     )
     model_stages: dict[str, tuple[str, ...]] = Field(description="which stages of each pipeline are its models")
+    valid: bool = Field(description="at least 30 frames of each pipeline")
     reference_ms_per_frame: float
     student_ms_per_frame: float
     ratio: float = Field(description="reference over student, the whole frame")

@@ -22,6 +22,8 @@ class OnnxRuntime:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads or 0
         options.log_severity_level = 3
+        # Between two calls its threads would otherwise spin for a while, on cores that decode the next frame.
+        options.add_session_config_entry("session.force_spinning_stop", "1")
         self._sessions = {}
         for method in methods:
             try:

@@ -161,4 +161,6 @@ def _slowdown(before: Row, after: Row) -> Check:
     if why is None:
         told = change(before.rounds, after.rounds)
         why = None if told is not None else f"fewer than {LEAST_ROUNDS} rounds: measure longer, without --quick"
-    return _statistical(f"{after.artifact} {after.method}", None, "times_baseline", 1 + TOLERANCE, told, why)
+    return _statistical(
+        f"{after.artifact} {after.method}, {after.runtime}", None, "times_baseline", 1 + TOLERANCE, told, why
+    )

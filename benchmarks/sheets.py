@@ -39,7 +39,7 @@ def latency_sheet(results: Results) -> Sheet:
     machine = results.machine
     return sheet(
         "Latency",
-        "row | device | runtime | p50 ms > | p90 > | p99 > | x anchor > | load ms > | peak MB > | calls > | ",
+        "row | runtime | p50 ms > | p90 > | p99 > | x anchor > | load ms > | peak MB > | calls > | ",
         [_brief(row) for row in results.rows],
         f"{machine.cpu}, {machine.cores} cores, {_threads(results)}, load {machine.load_average[0]:.1f}; "
         f"anchor: {results.anchor}",
@@ -84,13 +84,19 @@ def frame_ms(results: Results, artifact: str, hop: int, device: str = "host") ->
     return encode.latency_ms.p50 + classify.latency_ms.p50 / hop
 
 
+def where_of(row: Row) -> str:
+    """Where a row comes from, if not from this machine."""
+    if row.device == "host":
+        return ""
+    return f" on {row.device}" if row.device_model is None else f" on {row.device}, {row.device_model}"
+
+
 def _brief(row: Row) -> tuple[str, ...]:
     latency = row.latency_ms
     times = (NONE,) * 3 if latency is None else tuple(f"{ms:.3f}" for ms in (latency.p50, latency.p90, latency.p99))
     return (
         f"{row.artifact} {row.method}",
-        row.device if row.device_model is None else f"{row.device}, {row.device_model}",
-        f"{row.runtime} {row.delegate}",
+        f"{row.runtime} {row.delegate}{where_of(row)}",
         *times,
         NONE if row.ratio_to_anchor is None else f"{row.ratio_to_anchor:.3f}",
         NONE if row.cold_load_ms is None else f"{row.cold_load_ms:.0f}",

@@ -24,7 +24,7 @@ TRIMMED = 0.25
 """Share of rounds left out at either end: what else the machine did in them is no property of the row."""
 
 DISAGREEMENT = 0.05
-"""Relative gap between `ratio_to_anchor` and its rounds above which the row contradicts itself."""
+"""How far outside the interval of its rounds, relative, a row's `ratio_to_anchor` contradicts it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,7 +74,9 @@ def together(first: Rounds | None, second: Rounds | None, *, share: float) -> Ro
 def contradiction(row: Row) -> str | None:
     """Where a row's median ratio and its rounds say different things, in words: then neither can be relied on."""
     told = ratio_to_anchor(row.rounds)
-    if told is None or row.ratio_to_anchor is None or abs(row.ratio_to_anchor / told.value - 1) <= DISAGREEMENT:
+    if told is None or row.ratio_to_anchor is None:
+        return None
+    if told.low * (1 - DISAGREEMENT) <= row.ratio_to_anchor <= told.high * (1 + DISAGREEMENT):
         return None
     return f"its medians give {row.ratio_to_anchor:.3f} anchors and its rounds {told.value:.3f}"
 

@@ -13,8 +13,10 @@ if TYPE_CHECKING:
 def table(sheet: Sheet) -> Table:
     """`sheet` for the terminal, its note below it."""
     drawn = Table(*sheet.columns, caption=sheet.note)
-    for place in sheet.numeric:
-        drawn.columns[place].justify = "right"
+    for place, column in enumerate(drawn.columns):
+        # A name that is cut off is no name.
+        column.overflow = "fold"
+        column.justify = "right" if place in sheet.numeric else "left"
     for row in sheet.rows:
         drawn.add_row(*row)
     return drawn

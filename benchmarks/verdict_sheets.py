@@ -18,13 +18,14 @@ from benchmarks.wording import (
 )
 
 
-def budget_sheet(results: Results, targets: Targets) -> Sheet:
-    """Every budget of every device that an artefact of the folder ships on."""
+def budget_sheet(results: Results, targets: Targets, *, here: bool = False) -> Sheet:
+    """Every budget of every device that an artefact of the folder ships on; `here`: those that this run could hold."""
     names = {target.id: target.name for target in targets.targets}
+    held = [check for check in results.checks if not here or check.outcome != "elsewhere"]
     return sheet(
         "Budgets",
         "device | budget | at most > | measured > | | artefact",
-        [(names[check.target or ""], *_figures(check), check.subject) for check in results.checks],
+        [(names[check.target or ""], *_figures(check), check.subject) for check in held],
         "A frame is encode plus classify over its hop, at the median, with a 95 % interval over the rounds; memory and "
         "load were taken once. A budget of times falls short when the whole interval lies above it.",
     )
@@ -54,7 +55,7 @@ def change_sheet(comparison: Comparison) -> Sheet:
         rows.append(
             (
                 f"{row.artifact} {row.method}",
-                row.device,
+                f"{row.runtime} on {row.device}",
                 *times,
                 anchors(row.a_anchors),
                 anchors(row.b_anchors),
@@ -73,7 +74,7 @@ def change_sheet(comparison: Comparison) -> Sheet:
     for side, names in (("A", comparison.only_a), ("B", comparison.only_b)):
         if names:
             note += f" Only in {side}: {', '.join(names)}."
-    columns = "row | device | A ms > | B ms > | A x anchor > | B x anchor > | B/A > | 95 % > | peak MB > | "
+    columns = "row | runtime | A ms > | B ms > | A x anchor > | B x anchor > | B/A > | 95 % > | peak MB > | "
     return sheet("Difference", columns, rows, note)
 
 

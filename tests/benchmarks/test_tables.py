@@ -119,7 +119,7 @@ def test_the_latency_table_shows_every_row_and_marks_the_doubtful() -> None:
     rows = cells(latency_sheet(RESULTS))
 
     assert rows[0] == [
-        *("anchor forward", "host", "executorch xnnpack", "4.000", "6.000", "8.000"),
+        *("anchor forward", "executorch xnnpack", "4.000", "6.000", "8.000"),
         *("1.000", "12", "34", "1024", ""),
     ]
     assert [line[0] for line in rows] == [f"{row.artifact} {row.method}" for row in RESULTS.rows]

@@ -123,7 +123,7 @@ def test_the_iphones_published_core_ml_figure_is_no_ground_for_an_estimate_from_
         ("frame_ms = 8.0", "frame_ms = -8.0", r"targets\.1\.budget\.frame_ms: Input should be greater than 0"),
         ('date = "2020-03"', 'date = "March"', r"published\.8\.date: String should match pattern"),
         ('id = "pixel-8"', 'id = "iphone-12"', "the id 'iphone-12' is there twice"),
-        ("size_bytes = 16_000_000", "size = 16", r"budget\.size: Extra inputs are not permitted"),
+        ("size_bytes = 24_000_000", "size = 24", r"budget\.size: Extra inputs are not permitted"),
         ("schema_version = 1", "schema_version = 2", r"schema_version: Input should be 1"),
         ("schema_version = 1", "schema_version =", "no TOML"),
     ],

@@ -253,7 +253,10 @@ def test_results_hold_a_row_for_the_anchor_and_for_each_method_that_can_run(line
 
     rows = {(row.artifact, row.method) for row in results.rows}
     methods = ("encode", "classify")
-    assert rows == {("anchor", "forward")} | {(path, m) for path in (*EXECUTABLE, "teacher") for m in methods}
+    wanted = {("anchor", "forward")} | {(path, m) for path in (*EXECUTABLE, "student", "teacher") for m in methods}
+    native = {row.artifact for row in results.rows if row.runtime == "executorch"} - {"anchor"}
+    assert rows == wanted | {(path, "stream") for path in native}
+    assert native in (set(), {path for path in EXECUTABLE if path.endswith(".pte")})
     assert all(row.device == "host" and row.kind == "measured" for row in results.rows)
 
 

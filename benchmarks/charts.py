@@ -4,7 +4,6 @@ The page draws them as SVG; what they show stands in a table beside each, and in
 """
 
 import math
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -12,12 +11,15 @@ from benchmarks.detail_sheets import one_an_artifact
 from benchmarks.reference_result import Stage
 from benchmarks.results import Results
 from benchmarks.row import QUANTILES, Latency
-from benchmarks.sheets import frame_ms, title_of
+from benchmarks.sheets import frame_ms, title_of, where_of
 from benchmarks.subject import Subject
 from benchmarks.wording import megabytes, milliseconds, share
 
 PALETTE = 6
 """Colours that the page has for the parts of a bar."""
+
+NEAR = 7.0
+"""Per cent of the plot within which two dots' numbers would cover each other."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,6 +34,7 @@ class Strip:
     """One row's distribution: ends, middle half and median, in per cent of the width."""
 
     label: str
+    runtime: str
     figure: str
     low: float
     quarter: float
@@ -68,6 +71,8 @@ class Dot:
     y: float
     """Per cent of the height, from above."""
     role: str
+    lift: int
+    """How many lines its number stands above it, so that neighbours' numbers do not cover each other."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,14 +125,13 @@ def latency_chart(results: Results) -> Chart | None:
     if not rows:
         return None
     scale = Scale([end for _, latency in rows for end in (latency.min, latency.p99)])
-    twice = Counter((row.artifact, row.method) for row, _ in rows)
     strips = []
     for row, latency in rows:
-        told_apart = twice[row.artifact, row.method] > 1
         quarter, three_quarters = _quarters(latency)
         strips.append(
             Strip(
-                label=f"{row.artifact} {row.method}" + (f", {row.runtime} on {row.device}" if told_apart else ""),
+                label=f"{row.artifact} {row.method}",
+                runtime=f"{row.runtime} {row.delegate}{where_of(row)}",
                 figure=f"{milliseconds(latency.p50)} ms",
                 low=scale.at(latency.min),
                 quarter=scale.at(quarter),
@@ -138,7 +142,7 @@ def latency_chart(results: Results) -> Chart | None:
                 doubtful=bool(row.doubts),
             )
         )
-    said = "; ".join(f"{strip.label} {strip.figure}" for strip in strips)
+    said = "; ".join(f"{strip.label}, {strip.runtime} {strip.figure}" for strip in strips)
     return Chart(
         title="Latency distributions",
         text=f"Milliseconds a call on a logarithmic axis, medians: {said}.",
@@ -215,23 +219,19 @@ def accuracy_chart(subject: Subject, results: Results) -> Chart | None:
         return None
     scale = Scale([cost for _, _, cost, _ in points])
     lowest = min(0.9, math.floor(10 * min(auc for _, auc, _, _ in points)) / 10)
-    dots = tuple(
-        Dot(
-            label=label,
-            figure=f"{share(auc)} at {milliseconds(cost)} ms",
-            x=scale.at(cost),
-            y=round(100 * (1 - auc) / (1 - lowest), 3),
-            role=role,
-        )
-        for label, auc, cost, role in points
-    )
+    dots: list[Dot] = []
+    for label, auc, cost, role in points:
+        x, y = scale.at(cost), round(100 * (1 - auc) / (1 - lowest), 3)
+        near = sum(abs(dot.x - x) < NEAR and abs(dot.y - y) < NEAR for dot in dots)
+        figure = f"{share(auc)} at {milliseconds(cost)} ms"
+        dots.append(Dot(label=label, figure=figure, x=x, y=y, role=role, lift=near))
     said = "; ".join(f"{dot.label}: AUC {dot.figure}" for dot in dots)
     return Chart(
         title="Accuracy against latency",
         text=f"AUC over milliseconds a frame, logarithmic. {said}.",
         axis="ms a frame, logarithmic",
         ticks=scale.ticks,
-        dots=dots,
+        dots=tuple(dots),
         y_ticks=tuple(Tick(at=100.0 * step / 4, label=f"{1 - (1 - lowest) * step / 4:.3g}") for step in range(5)),
         y_axis="AUC",
     )

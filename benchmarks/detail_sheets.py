@@ -163,7 +163,7 @@ def _missing(memory: Memory) -> str:
     # The reason is often the same for several parts.
     reasons: dict[str, list[str]] = {}
     for name, why in memory.missing.items():
-        reasons.setdefault(why, []).append(MEMORY_PARTS.get(name, name))
+        reasons.setdefault(why, []).append(MEMORY_PARTS.get(name, name.removesuffix("_bytes")))
     return "; ".join(f"{' and '.join(names)}: {why}" for why, names in reasons.items())
 
 

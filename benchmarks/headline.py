@@ -26,8 +26,9 @@ def headline(results: Results) -> list[Tile]:
     cost = None if subject is None or preferred is None else frame_ms(results, preferred, subject.hop)
     if subject is not None and preferred is not None and cost is not None:
         encode = results.row(preferred, "encode")
+        title = next(f"{one.target} {one.precision}" for one in subject.artifacts if one.path == preferred)
         assert encode is not None
-        tiles.append(Tile(name="a frame", figure=f"{milliseconds(cost)} ms", detail=f"{preferred}, on this machine"))
+        tiles.append(Tile(name="a frame", figure=f"{milliseconds(cost)} ms", detail=f"{title}, on this machine"))
         ratio = anchors(encode.ratio_to_anchor)
         tiles.append(Tile(name="encode, x anchor", figure=ratio, detail="RepViT-M0.9, float32, in the same rounds"))
         stream = results.row(preferred, "stream") or encode

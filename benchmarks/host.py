@@ -17,7 +17,7 @@ from benchmarks.candidates import (
     of_executorch,
     under_python,
 )
-from benchmarks.measure import Timing, interleave
+from benchmarks.measure import TURN_S, Timing, interleave
 from benchmarks.results import Machine
 from benchmarks.row import LEAST_CALLS, LEAST_SECONDS, NOISY, Latency, Rounds, Row, Sustained
 from core.command_line import progress, say
@@ -25,6 +25,8 @@ from core.errors import InputError, WorkError
 from core.manifest import Artifact, Manifest
 
 QUICK_CALLS, QUICK_SECONDS = 64, 1.0
+QUICK_TURN_S = QUICK_SECONDS / 16
+"""Short turns, so that a quick run too has rounds enough for an interval, if a wide one."""
 
 Opened = tuple[Path, Manifest]
 """An artefact folder, and its manifest as `open_artifacts` has checked it."""
@@ -47,6 +49,7 @@ def measure_together(main: Opened, others: Sequence[Opened], *, quick: bool) -> 
                 least_calls=QUICK_CALLS if quick else LEAST_CALLS,
                 least_seconds=QUICK_SECONDS if quick else LEAST_SECONDS,
                 on_progress=report,
+                turn_s=QUICK_TURN_S if quick else TURN_S,
             )
         left = iter(timings)
         return [[row_of(candidate, next(left), timings[0]) for candidate in group] for group in groups]

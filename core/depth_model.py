@@ -109,7 +109,7 @@ class DepthModel:
 
 
 def network_input(crop: Image, input_px: int) -> npt.NDArray[np.float32]:
-    """What a Depth Anything network sees of `crop` (uint8 [N, N, 3], RGB): float32 [3, input_px, input_px], normalised."""
+    """What a Depth Anything network sees of `crop` (uint8 [N, N, 3], RGB): float32 [3, input_px, input_px]."""
     interpolation = cv2.INTER_AREA if crop.shape[0] > input_px else cv2.INTER_CUBIC
     pixels = cv2.resize(crop, (input_px, input_px), interpolation=interpolation)
     normal = (pixels.astype(np.float32) / 255 - MEAN) / STD

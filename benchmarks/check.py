@@ -9,7 +9,7 @@ from benchmarks.document import Document, Interval
 Quantity = Literal["frame_ms", "frame_anchors", "peak_bytes", "size_bytes", "cold_load_ms", "times_baseline"]
 QUANTITIES: tuple[Quantity, ...] = get_args(Quantity)
 
-Outcome = Literal["holds", "close", "short", "undecided", "elsewhere"]
+Outcome = Literal["holds", "open", "short", "undecided", "elsewhere"]
 
 
 class Check(Document):
@@ -22,7 +22,8 @@ class Check(Document):
     value: float | None
     interval: Interval | None = Field(description="95 %; null where the figure is exact, or was taken once")
     outcome: Outcome = Field(
-        description="`close`: the interval holds the limit; `undecided`: measured, and not well enough; "
+        description="`open`: the limit lies in the interval, so nothing is shown; "
+        "`undecided`: measured, and not well enough; "
         "`elsewhere`: only the device itself can tell"
     )
     reason: str | None = None

@@ -139,7 +139,7 @@ def _statistical(
 ) -> Check:
     outcome: Outcome = "undecided"
     if told is not None:
-        outcome = "short" if told.low > limit else "holds" if told.high <= limit else "close"
+        outcome = "short" if told.low > limit else "holds" if told.high <= limit else "open"
     return Check(
         subject=subject,
         target=target,

@@ -62,6 +62,8 @@ def warnings(results: Results) -> list[str]:
         found.append(f"{noisy} of {len(timed)} rows are noisy, p90 over p50 above {NOISY:g}: the machine was busy.")
     if len(timed) < len(results.rows):
         found.append(f"{len(results.rows) - len(timed)} rows were emulated: their outputs count, they have no times.")
+    if results.reference is not None and not results.reference.valid:
+        found.append("The comparison with the reference is invalid: too few frames of a pipeline were timed.")
     if results.reference is None:
         found.append("The reference pipeline was not run; add --reference to set the student beside it.")
     return found

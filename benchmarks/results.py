@@ -1,5 +1,9 @@
-"""results.json: the one document that every table and report is drawn from."""
+"""results.json: the one document that every table and report is drawn from.
 
+`python -m benchmarks.results > docs/results.schema.json` writes the schema for readers in other languages.
+"""
+
+import json
 from pathlib import Path
 from typing import Literal
 
@@ -64,3 +68,7 @@ def read_results(file: Path) -> Results:
         return Results.model_validate_json(file.read_bytes())
     except ValidationError as error:
         raise InputError(f"{file}: {first_fault(error)}; type `python -m benchmarks` again") from error
+
+
+if __name__ == "__main__":
+    print(json.dumps(Results.model_json_schema(), indent=2))

@@ -27,7 +27,7 @@ def budget_sheet(results: Results, targets: Targets, *, here: bool = False) -> S
         "device | budget | at most > | measured > | | artefact",
         [(names[check.target or ""], *_figures(check), check.subject) for check in held],
         "A frame is encode plus classify over its hop, at the median, with a 95 % interval over the rounds; memory and "
-        "load were taken once. A budget of times falls short when the whole interval lies above it.",
+        "load have none. A budget of times falls short when the whole interval lies above it.",
     )
 
 

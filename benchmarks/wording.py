@@ -18,7 +18,7 @@ QUANTITIES: dict[Quantity, str] = {
 
 OUTCOMES = {
     "holds": "holds",
-    "close": "close: the interval holds the limit",
+    "open": "open: the limit lies in the interval",
     "short": "short",
     "undecided": "undecided",
     "elsewhere": "not here",

@@ -59,7 +59,7 @@ FRAME_ANCHORS = (1.6 + 0.012) / ANCHOR_MS
 
 
 @pytest.mark.parametrize(
-    ("share", "outcome"), [(1.1, "holds"), (1.0, "close"), (0.9, "short")], ids=["above", "at", "below"]
+    ("share", "outcome"), [(1.1, "holds"), (1.0, "open"), (0.9, "short")], ids=["above", "at", "below"]
 )
 def test_a_budget_of_time_falls_short_when_the_whole_interval_does(share: float, outcome: str) -> None:
     found = check(document(), "host", frame_anchors=share * FRAME_ANCHORS)

@@ -11,7 +11,7 @@ from benchmarks.results import RESULTS, Results, read_results
 from benchmarks.targets import read_targets
 from benchmarks.wording import TIMES
 from core.errors import WorkError
-from tests.benchmarks.conftest import document, emulated, row, rows, subject
+from tests.benchmarks.conftest import document, emulated, reference, row, rows, subject
 
 TARGETS = read_targets()
 
@@ -87,6 +87,13 @@ def test_rows_that_do_not_count_are_named_before_any_figure() -> None:
     assert "1 of 8 rows are noisy" in told
     assert "1 rows were emulated" in told
     assert told.index("are invalid") < told.index("cheaper than the reference")
+
+
+def test_a_comparison_of_too_few_frames_is_said_to_be_invalid() -> None:
+    short = reference().model_copy(update={"valid": False})
+
+    assert "comparison with the reference is invalid" in words(document(reference=short))
+    assert "comparison with the reference is invalid" not in words(document())
 
 
 def test_an_untrained_program_has_times_and_no_accuracy() -> None:

@@ -1,5 +1,6 @@
 """results.json: figures by hand, the rules of a valid row, and refusals."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,8 @@ from benchmarks.row import QUANTILES, Agreement, Latency, Memory, Rounds, Row, S
 from core.errors import InputError
 from core.runs import write_json
 from tests.benchmarks.conftest import MACHINE, row
+
+PROJECT = Path(__file__).parents[2]
 
 
 @given(st.lists(st.floats(0.001, 1e4), min_size=1, max_size=200))
@@ -119,3 +122,9 @@ def test_an_emulated_row_has_agreement_and_no_times() -> None:
         emulated(latency_ms=Latency.of([1.0]))
     with pytest.raises(ValidationError, match="a measured row has times"):
         emulated(kind="measured")
+
+
+def test_the_schema_in_the_documents_is_that_of_the_results() -> None:
+    schema = json.loads((PROJECT / "docs" / "results.schema.json").read_text())
+
+    assert schema == Results.model_json_schema(), "write it again: see the first lines of benchmarks/results.py"

@@ -7,6 +7,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from benchmarks.axes import Scale, Tick, even_ticks
 from benchmarks.detail_sheets import one_an_artifact
 from benchmarks.reference_result import Stage
 from benchmarks.results import Results
@@ -20,13 +21,6 @@ PALETTE = 6
 
 NEAR = 7.0
 """Per cent of the plot within which two dots' numbers would cover each other."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Tick:
-    at: float
-    """Per cent of the width."""
-    label: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,29 +90,6 @@ class Chart:
         return list(dict.fromkeys((part.colour, part.label) for bar in self.bars for part in bar.parts))
 
 
-class Scale:
-    """Logarithmic, from a power of ten, or 2 or 5 times it, to another."""
-
-    def __init__(self, values: Sequence[float]) -> None:
-        steps = [base * 10.0**power for power in range(-6, 9) for base in (1, 2, 5)]
-        low = max(step for step in steps if step <= min(values) * 1.0001)
-        high = min(step for step in steps if step >= max(values) * 0.9999)
-        high = high if high > low else steps[steps.index(low) + 1]
-        self._low, self._span = math.log(low), math.log(high / low)
-        inside = [step for step in steps if low <= step <= high]
-        # Letters need room: powers of ten alone where there are many.
-        self._steps = inside if len(inside) <= 6 else [step for step in inside if f"{step:e}".startswith("1")]
-
-    def at(self, value: float) -> float:
-        """Per cent of the width."""
-        return round(100 * (math.log(value) - self._low) / self._span, 3)
-
-    @property
-    def ticks(self) -> tuple[Tick, ...]:
-        """Where numbers stand."""
-        return tuple(Tick(at=self.at(step), label=f"{step:g}") for step in self._steps)
-
-
 def latency_chart(results: Results) -> Chart | None:
     """Distributions of all measured rows on one logarithmic axis; None without any."""
     rows = [(row, row.latency_ms) for row in results.rows if row.latency_ms is not None]
@@ -172,7 +143,7 @@ def stage_chart(
         title=title,
         text=f"Mean milliseconds a frame. {said}.",
         axis="ms a frame",
-        ticks=_even(longest),
+        ticks=even_ticks(longest),
         bars=tuple(bars),
     )
 
@@ -200,7 +171,7 @@ def memory_chart(results: Results) -> Chart | None:
         title="Memory that each artefact adds",
         text=f"Megabytes above the same process before loading, at the peak: {said}.",
         axis="MB above the process before loading",
-        ticks=_even(longest),
+        ticks=even_ticks(longest),
         bars=tuple(bars),
     )
 
@@ -247,17 +218,6 @@ def _bar(
         parts.append(Part(label=name, figure=told, at=round(at, 3), width=round(width, 3), colour=colour))
         at += width
     return Bar(label=label, figure=figure, parts=tuple(parts))
-
-
-def _even(longest: float) -> tuple[Tick, ...]:
-    """Four or five even numbers from 0 on."""
-    raw = longest / 5
-    power = 10.0 ** math.floor(math.log10(raw))
-    step = next(base * power for base in (1, 2, 5, 10) if base * power >= raw)
-    return tuple(
-        Tick(at=round(100 * place * step / longest, 3), label=f"{place * step:g}")
-        for place in range(int(longest / step) + 1)
-    )
 
 
 def _quarters(latency: Latency) -> tuple[float, float]:

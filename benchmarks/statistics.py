@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from benchmarks.row import Rounds, Row
+from benchmarks.row import QUANTILES, Latency, Rounds, Row
 
 Floats = npt.NDArray[np.float64]
 
@@ -35,9 +35,13 @@ class Uncertain:
     low: float
     high: float
 
-    def scaled(self, factor: float) -> "Uncertain":
-        """The same in another unit."""
-        return Uncertain(value=self.value * factor, low=self.low * factor, high=self.high * factor)
+    def plus(self, other: "Uncertain", *, share: float) -> "Uncertain":
+        """With `share` of `other` added, as if both erred the same way."""
+        return Uncertain(
+            value=self.value + share * other.value,
+            low=self.low + share * other.low,
+            high=self.high + share * other.high,
+        )
 
 
 def ratio_to_anchor(rounds: Rounds | None) -> Uncertain | None:
@@ -46,6 +50,18 @@ def ratio_to_anchor(rounds: Rounds | None) -> Uncertain | None:
         return None
     logs = np.log(rounds.row_ms) - np.log(rounds.anchor_ms)
     return _exponent(float(_centre(logs)), _draws(logs, seed=0))
+
+
+def median(latency: Latency, calls: int) -> Uncertain | None:
+    """Milliseconds a call, from the order of the calls alone (a binomial interval); None without the distribution.
+
+    It takes calls for independent witnesses, so it is for a device that has no rounds to draw from.
+    """
+    if latency.quantiles is None:
+        return None
+    reach = min(50.0, 98.0 / np.sqrt(calls))
+    low, high = (float(np.interp(50 + side * reach, QUANTILES, latency.quantiles)) for side in (-1, 1))
+    return Uncertain(value=latency.p50, low=min(low, latency.p50), high=max(high, latency.p50))
 
 
 def change(before: Rounds | None, after: Rounds | None) -> Uncertain | None:

@@ -2,7 +2,8 @@
 
 import pytest
 
-from benchmarks.charts import Scale, accuracy_chart, latency_chart, memory_chart, stage_chart
+from benchmarks.axes import Scale
+from benchmarks.charts import accuracy_chart, latency_chart, memory_chart, stage_chart
 from tests.benchmarks.conftest import document, row, stage, subject, timed
 
 

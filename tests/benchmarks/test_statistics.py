@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from benchmarks.gate import TOLERANCE
-from benchmarks.row import Rounds
-from benchmarks.statistics import LEAST_ROUNDS, change, contradiction, ratio_to_anchor, together
+from benchmarks.row import Latency, Rounds
+from benchmarks.statistics import LEAST_ROUNDS, change, contradiction, median, ratio_to_anchor, together
 from tests.benchmarks.conftest import ROUNDS, row, timed
 
 REPETITIONS = 200
@@ -118,3 +118,26 @@ def test_a_row_whose_medians_and_rounds_differ_contradicts_itself() -> None:
     said = contradiction(honest.model_copy(update={"ratio_to_anchor": 0.45}))
     assert said is not None
     assert "0.450 anchors" in said
+
+
+def test_the_median_of_calls_alone_has_the_interval_of_their_order() -> None:
+    # 1 to 101 ms, as if of 400 calls: 4.9 per cent to either side.
+    told = median(Latency.of([float(ms) for ms in range(1, 102)]), 400)
+
+    assert told is not None
+    assert (told.value, told.low, told.high) == pytest.approx((51.0, 46.1, 55.9))
+
+
+def test_the_interval_of_a_median_holds_it_in_95_of_100_samples() -> None:
+    generator = np.random.default_rng(5)
+    held = 0
+    for _ in range(REPETITIONS):
+        told = median(Latency.of(generator.exponential(1.0, 400).tolist()), 400)
+        assert told is not None
+        held += told.low <= np.log(2) <= told.high
+
+    assert held / REPETITIONS >= 0.93
+
+
+def test_a_summary_without_the_distribution_has_no_interval() -> None:
+    assert median(row("a", "encode", 2.0).times, 1024) is None

@@ -5,16 +5,17 @@ import shlex
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import tyro
 
 from benchmarks.comparison import compare, refuse_other_cpu
-from benchmarks.detail_sheets import ratio_sheet, stage_sheet
+from benchmarks.detail_sheets import agreement_sheet, ratio_sheet, stage_sheet
 from benchmarks.gate import shipped
 from benchmarks.judgement import against, judged
 from benchmarks.reference_result import Reference
 from benchmarks.results import RESULTS, Results, read_results
+from benchmarks.row import Row
 from benchmarks.sheets import comparison_sheet, latency_sheet
 from benchmarks.subject import Subject, subject_of
 from benchmarks.tables import preparation_table, table
@@ -23,10 +24,10 @@ from benchmarks.verdict_sheets import baseline_sheet, budget_sheet, change_sheet
 from benchmarks.versions import installed_versions
 from benchmarks.wording import shortfalls
 from core.command_line import page, progress, say
-from core.errors import InputError
+from core.errors import InputError, WorkError
 from core.manifest import Manifest, open_artifacts
 
-DEVICES = ("host",)
+DEVICES = ("host", "arm64", "android")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,7 +39,7 @@ class Run:
     artifact: Path = Path("artifacts/demo")
     """A folder that `python -m export` wrote."""
     device: str = "host"
-    """host: this machine, through the Python runtimes."""
+    """host: this machine. arm64: answers of the arm64 runner under qemu, without times. android: a phone over adb."""
     reference: bool = False
     """Also time the reference pipeline and the student's on the same video, stage by stage; a few minutes."""
     quick: bool = False
@@ -57,6 +58,10 @@ class Run:
             raise InputError(f"--device {self.device}: allowed is {', '.join(DEVICES)}")
         if self.video is not None and not self.reference:
             raise InputError(f"{self.video}: a video is for --reference alone; add it, or leave the video out")
+        if self.device != "host" and (self.reference or self.baseline is not None):
+            raise InputError(f"--device {self.device}: --reference and --baseline are for this machine; leave them out")
+        if self.device == "arm64" and self.gate:
+            raise InputError("--device arm64: an emulator's times meet no budget; --gate is for host and android")
         # Before torch is loaded: on a busy machine its waiting threads would take the cores from those that work, and
         # make it look many times slower than it is.
         os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -72,7 +77,10 @@ class Run:
             _refuse_empty_gate(self.artifact, subject, targets)
         reference = self._reference(manifest) if self.reference else None
         folders = [] if self.baseline is None or not isinstance(baseline, Manifest) else [(self.baseline, baseline)]
-        rows, *others = measure_together((self.artifact, manifest), folders, quick=self.quick)
+        if self.device == "host":
+            rows, *others = measure_together((self.artifact, manifest), folders, quick=self.quick)
+        else:
+            rows, others = _elsewhere(self.device, self.artifact, manifest, quick=self.quick), []
         results = Results(
             name=manifest.name,
             created=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -90,15 +98,21 @@ class Run:
             results = against(results, baseline.rows, named=named, stored=True)
         elif others:
             results = against(results, tuple(others[0]), named=f"{self.baseline}, in the same rounds", stored=False)
-        folder = self.out or _report_folder(self.artifact)
+        folder = self.out or _report_folder(self.artifact, self.device)
         write_report(folder, results, targets)
         sheets = [latency_sheet(results), comparison_sheet(subject, results), budget_sheet(results, targets, here=True)]
         sheets += [] if reference is None else [stage_sheet(reference), ratio_sheet(reference)]
         sheets += [baseline_sheet(results)] if results.baseline_checks else []
+        sheets += [agreement_sheet(results)] if self.device == "arm64" else []
         console = page()
         for sheet in sheets:
             console.print(table(sheet))
         say(f"report: {folder / HTML}")
+        unlike = [
+            f"{row.artifact} {row.method}" for row in rows if row.agreement is not None and not row.agreement.holds
+        ]
+        if unlike:
+            raise WorkError(f"--device {self.device}: other outputs than on this machine: {', '.join(unlike)}")
         lines = shortfalls(results) if self.gate else []
         for line in lines:
             say(line)
@@ -119,6 +133,25 @@ class Run:
         words += ["--gate"] if self.gate else []
         words += [] if self.baseline is None else ["--baseline", str(self.baseline)]
         return shlex.join(words)
+
+
+@dataclass(frozen=True, kw_only=True)
+class BuildRunner:
+    """Build the native runner, for this machine and for arm64 Linux; what is built already stays."""
+
+    only: Literal["host", "arm64"] | None = None
+    """One of the two."""
+    wheel: Path | None = None
+    """ExecuTorch's wheel for arm64 Linux; fetched with pip if not given."""
+
+    def execute(self) -> int:
+        """See `benchmarks.build`."""
+        from benchmarks.build import Architecture, build_runner
+
+        chosen: tuple[Architecture, ...] = ("host", "arm64") if self.only is None else (self.only,)
+        for architecture in chosen:
+            say(f"{architecture}: {build_runner(architecture, wheel=self.wheel)}")
+        return 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -203,8 +236,19 @@ def _refuse_empty_gate(folder: Path, subject: Subject, targets: Targets) -> None
         )
 
 
-def _report_folder(artifact: Path) -> Path:
-    return Path("reports") / artifact.name
+def _elsewhere(device: str, folder: Path, manifest: Manifest, *, quick: bool) -> list[Row]:
+    if device == "arm64":
+        from benchmarks.arm64 import check_arm64
+
+        return check_arm64(folder, manifest)
+    from benchmarks.android import measure_android
+
+    return measure_android(folder, manifest, quick=quick)
+
+
+def _report_folder(artifact: Path, device: str = "host") -> Path:
+    """Each device has its own, so that none takes the place of another's figures."""
+    return Path("reports") / (artifact.name if device == "host" else f"{artifact.name}-{device}")
 
 
 def _places(folder: Path, manifest: Manifest, report: Path) -> list[tuple[str, Path]]:

@@ -32,7 +32,7 @@ class Scale:
     @property
     def ticks(self) -> tuple[Tick, ...]:
         """Where numbers stand."""
-        return tuple(Tick(at=self.at(step), label=f"{step:g}") for step in self._steps)
+        return tuple(Tick(at=self.at(step), label=f"{step:,g}") for step in self._steps)
 
 
 def even_ticks(longest: float) -> tuple[Tick, ...]:
@@ -41,6 +41,6 @@ def even_ticks(longest: float) -> tuple[Tick, ...]:
     power = 10.0 ** math.floor(math.log10(raw))
     step = next(base * power for base in (1, 2, 5, 10) if base * power >= raw)
     return tuple(
-        Tick(at=round(100 * place * step / longest, 3), label=f"{place * step:g}")
+        Tick(at=round(100 * place * step / longest, 3), label=f"{place * step:,g}")
         for place in range(int(longest / step) + 1)
     )

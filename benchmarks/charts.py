@@ -16,7 +16,7 @@ from benchmarks.sheets import frame_ms, title_of, where_of
 from benchmarks.subject import Subject
 from benchmarks.wording import megabytes, milliseconds, share
 
-PALETTE = 6
+PALETTE = 8
 """Colours that the page has for the parts of a bar."""
 
 NEAR = 7.0

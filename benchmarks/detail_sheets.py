@@ -29,6 +29,22 @@ def protocol_sheet(results: Results) -> Sheet:
     )
 
 
+def remark_sheet(results: Results) -> Sheet:
+    """What was noted of rows, and why figures are missing: each sentence once, with the rows it is of."""
+    of: dict[str, list[str]] = {}
+    for row in results.rows:
+        remarks = [] if row.note is None else [row.note]
+        reasons: dict[str, list[str]] = {}
+        for name, why in row.missing.items():
+            reasons.setdefault(why, []).append(name)
+        remarks += [f"no {' and no '.join(names)}: {why}" for why, names in reasons.items()]
+        for remark in remarks:
+            of.setdefault(remark, []).append(f"{row.artifact} {row.method}{where_of(row)}")
+    return sheet(
+        "Remarks", "remark | rows", [(remark, ", ".join(dict.fromkeys(names))) for remark, names in of.items()]
+    )
+
+
 def memory_sheet(results: Results) -> Sheet:
     """Memory of each artefact by part."""
     rows = []
@@ -139,7 +155,6 @@ def machine_sheet(results: Results) -> Sheet:
 def _protocol(row: Row) -> tuple[str, ...]:
     latency = row.latency_ms
     thermal = NONE if row.thermal is None else f"{row.thermal.before or NONE}, then {row.thermal.after or NONE}"
-    words = [*row.doubts, *([row.note] if row.note else []), *(f"{name}: {why}" for name, why in row.missing.items())]
     return (
         f"{row.artifact} {row.method}",
         f"{row.runtime} {row.runtime_version}{where_of(row)}",
@@ -155,7 +170,7 @@ def _protocol(row: Row) -> tuple[str, ...]:
         milliseconds(row.first_call_ms),
         NONE if row.sustained is None else f"{row.sustained.ratio:.2f}",
         thermal,
-        "; ".join(words),
+        " ".join(row.doubts),
     )
 
 

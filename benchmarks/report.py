@@ -13,6 +13,7 @@ from benchmarks.detail_sheets import (
     memory_sheet,
     protocol_sheet,
     ratio_sheet,
+    remark_sheet,
     stage_sheet,
 )
 from benchmarks.headline import headline, warnings
@@ -100,7 +101,7 @@ def _sections(results: Results, targets: Targets) -> list[Section]:
         found.append(("Teacher against student", [], [comparison_sheet(subject, results)]))
         charts = _present(accuracy_chart(subject, results))
         found.append(("Accuracy against latency", charts, [accuracy_sheet(subject, results)]))
-    found.append(("Latency", _present(latency_chart(results)), [latency_sheet(results), protocol_sheet(results)]))
+    found.append(("Latency", _present(latency_chart(results)), _latency_sheets(results)))
     memory = memory_sheet(results)
     if memory.rows:
         found.append(("Memory", _present(memory_chart(results)), [memory]))
@@ -114,6 +115,11 @@ def _sections(results: Results, targets: Targets) -> list[Section]:
         found.append(("What others published", [], [published_sheet(results)]))
     found.append(("Machine and versions", [], [machine_sheet(results)]))
     return found
+
+
+def _latency_sheets(results: Results) -> list[Sheet]:
+    remarks = remark_sheet(results)
+    return [latency_sheet(results), protocol_sheet(results), *([remarks] if remarks.rows else [])]
 
 
 def _stage_charts(reference: Reference) -> list[Chart]:

@@ -35,6 +35,10 @@ class Uncertain:
     low: float
     high: float
 
+    def including(self, value: float) -> "Uncertain":
+        """With the interval stretched to hold `value`."""
+        return Uncertain(value=self.value, low=min(self.low, value), high=max(self.high, value))
+
     def plus(self, other: "Uncertain", *, share: float) -> "Uncertain":
         """With `share` of `other` added, as if both erred the same way."""
         return Uncertain(

@@ -34,7 +34,7 @@ def milliseconds(value: float | None) -> str:
     """To three digits, whatever the size."""
     if value is None:
         return NONE
-    return f"{value:.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"
+    return f"{value:,.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"
 
 
 def anchors(value: float | None) -> str:
@@ -49,7 +49,7 @@ def share(value: float | None) -> str:
 
 def times(value: float) -> str:
     """How many times one is the other."""
-    return f"{value:.0f}{TIMES}" if value >= 100 else f"{value:.1f}{TIMES}"
+    return f"{value:,.0f}{TIMES}" if value >= 100 else f"{value:.1f}{TIMES}"
 
 
 def between(told: Uncertain | None) -> str:

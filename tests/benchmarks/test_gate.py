@@ -55,6 +55,7 @@ def slowed(found: tuple[Row, ...], artifact: str, factor: float) -> tuple[Row, .
 
 
 # A frame of the int8 program: (1.6 + 0.12 / 10) ms over an anchor of 4 ms.
+INT8_ENCODE = ("student_int8.pte", "encode")
 FRAME_ANCHORS = (1.6 + 0.012) / ANCHOR_MS
 
 
@@ -68,6 +69,16 @@ def test_a_budget_of_time_falls_short_when_the_whole_interval_does(share: float,
     assert found.value == pytest.approx(FRAME_ANCHORS, rel=0.02)
     assert found.interval is not None
     assert found.interval[0] < FRAME_ANCHORS < found.interval[1]
+
+
+def test_a_budget_has_to_bear_the_medians_and_the_rounds() -> None:
+    busy = tuple(
+        one.model_copy(update={"ratio_to_anchor": 0.6}) if (one.artifact, one.method) == INT8_ENCODE else one
+        for one in rows()
+    )
+
+    assert check(document(rows=busy), "host", frame_anchors=0.5).outcome == "open"
+    assert check(document(rows=busy), "host", frame_anchors=0.7).outcome == "holds"
 
 
 def test_a_budget_in_milliseconds_is_held_against_the_medians_themselves() -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.detail_sheets import remark_sheet
 from benchmarks.report import HTML, MARKDOWN, report_text, write_report
 from benchmarks.results import RESULTS, Results, read_results
 from benchmarks.targets import read_targets
@@ -87,6 +88,20 @@ def test_rows_that_do_not_count_are_named_before_any_figure() -> None:
     assert "1 of 8 rows are noisy" in told
     assert "1 rows were emulated" in told
     assert told.index("are invalid") < told.index("cheaper than the reference")
+
+
+def test_a_remark_stands_once_with_all_rows_it_is_of() -> None:
+    noted = [row(name, "encode", 1.0).model_copy(update={"note": "stands in"}) for name in ("a.pte", "b.pte")]
+    silent = row("c.pte", "encode", 1.0).model_copy(
+        update={"missing": {"cold_load_ms": "kept loaded", "memory": "kept loaded"}}
+    )
+
+    remarks = remark_sheet(document(extra=[*noted, silent]))
+
+    assert remarks.rows == (
+        ("stands in", "a.pte encode, b.pte encode"),
+        ("no cold_load_ms and no memory: kept loaded", "c.pte encode"),
+    )
 
 
 def test_a_comparison_of_too_few_frames_is_said_to_be_invalid() -> None:

@@ -85,6 +85,7 @@ def test_tables_are_complete_and_scroll_within_the_page(page: Page, report: Path
         "Accuracy against latency": 3,
         "Latency": len(results.rows),
         "Protocol": len(results.rows),
+        "Remarks": 1,
         "Memory": 4,
         "Outputs against the host's": 1,
         "Phones": 5,

@@ -45,7 +45,7 @@ def measure_android(folder: Path, manifest: Manifest, *, quick: bool, sleep: Sle
     benchmark fails.
     """
     phone = _phone()
-    if PACKAGE not in phone.shell("pm", "path", PACKAGE):
+    if not phone.shell("pm", "path", PACKAGE).startswith("package:"):
         raise InputError(
             f"--device android: {PACKAGE} is not installed on {phone.serial}; type `make apk` and install it"
         )

@@ -1,5 +1,6 @@
 """The native runner as a process that is asked for one turn of calls at a time."""
 
+import contextlib
 import subprocess
 import tempfile
 from collections.abc import Sequence
@@ -108,8 +109,10 @@ class NativeProgram:
     def turn(self, least_calls: int, least_seconds: float) -> Turn:
         """See `benchmarks.measure.Timed`."""
         assert self._process.stdin is not None
-        self._process.stdin.write(f"{least_seconds!r} {least_calls} {WARM_UP_S!r} {WARM_UP_CALLS}\n")
-        self._process.stdin.flush()
+        # A process that is gone shows by its silence.
+        with contextlib.suppress(BrokenPipeError):
+            self._process.stdin.write(f"{least_seconds!r} {least_calls} {WARM_UP_S!r} {WARM_UP_CALLS}\n")
+            self._process.stdin.flush()
         told = self._answer(_Turn)
         return Turn(calls_ms=told.calls_ms, warm_up=told.warm_up)
 
@@ -149,7 +152,9 @@ class NativeProgram:
     def _end(self) -> None:
         for stream in (self._process.stdin, self._process.stdout):
             if stream is not None and not stream.closed:
-                stream.close()
+                # What was not written yet is lost with the process.
+                with contextlib.suppress(BrokenPipeError):
+                    stream.close()
         self._process.wait()
         if not self._complaints.closed:
             self._complaints.close()

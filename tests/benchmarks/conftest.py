@@ -1,15 +1,21 @@
 """Rows and documents of a made-up run."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
+import pytest
 
+from benchmarks.build import build_runner
 from benchmarks.judgement import judged
 from benchmarks.reference_result import Reference, Stage
 from benchmarks.results import Machine, Results
 from benchmarks.row import Agreement, Latency, Memory, Rounds, Row, Sustained
 from benchmarks.subject import Figures, Measured, Subject
 from benchmarks.targets import read_targets
+from core.errors import InputError
+from core.manifest import Manifest
+from tests.benchmarks.tiny import lowered, write_artifact
 
 MACHINE = Machine(cpu="a processor", cores=4, os="an os", python="3.11", governor=None, load_average=(0.5, 0.5, 0.5))
 ANCHOR_MS = 4.0
@@ -206,3 +212,26 @@ def document(extra: Sequence[Row] = (), **changes: object) -> Results:
         reference=reference(),
     )
     return judged(results.model_copy(update=changes), read_targets())
+
+
+@pytest.fixture(scope="session")
+def runner() -> Path:
+    """The native runner for this machine, built if it is not yet."""
+    try:
+        return build_runner("host")
+    except InputError as error:
+        pytest.skip(f"the native runner cannot be built here: {error}")
+
+
+@pytest.fixture(scope="session")
+def tiny_program() -> bytes:
+    """A `.pte` of two methods."""
+    return lowered()
+
+
+@pytest.fixture
+def tiny_artifact(tiny_program: bytes, tmp_path: Path) -> tuple[Path, Manifest]:
+    """A folder with that program, its golden vectors and its manifest."""
+    folder = tmp_path / "tiny"
+    folder.mkdir()
+    return folder, write_artifact(folder, tiny_program)

@@ -16,6 +16,7 @@ from core.decision import Decision
 
 THREADS = 2
 LEAST_FRAMES = 30
+RATIO_ASKED, MODEL_RATIO_ASKED = 60, 150
 EAGER, ONNX, STUDENT = "reference", "reference_onnx", "student"
 STAGES = {EAGER: pipeline.STAGES, ONNX: pipeline.STAGES, STUDENT: student.STAGES}
 MODEL_STAGES = {EAGER: pipeline.MODEL_STAGES, ONNX: pipeline.MODEL_STAGES, STUDENT: student.MODEL_STAGES}
@@ -112,6 +113,8 @@ def _notes(turns: Turns, decision: Decision, counts: dict[str, int], cosine: flo
         f"Under ONNX Runtime the reference's models answered as in torch, cosine {cosine:.5f} at least; decode and "
         "face are the same measurement in both.",
         "Architectures are the true ones; random weights change no time.",
+        f"Asked of the student at 224 px on two cores: {RATIO_ASKED} for the whole frame, {MODEL_RATIO_ASKED} for the "
+        "models.",
     ]
     if min(counts.values()) < LEAST_FRAMES:
         notes.append(f"Not valid: fewer than {LEAST_FRAMES} frames.")

@@ -34,8 +34,8 @@ def student_pass(
 ) -> StudentPass:
     """Decode, follow the faces, encode the widest, classify at every hop: the first `frames` sampled frames of `video`.
 
-    Faces are held back for a few frames before they are encoded, so a frame's `encode` is that of the frame which
-    leaves the tracker when it enters. `face` is all that is none of the other three.
+    Faces are held back for a few frames before they are encoded; the time counts for the frame that is encoded. `face`
+    is all that is none of the other three.
     """
     watch = Stopwatch()
     detector = StreamingDetector(runtime, spec=spec, decision=decision, depth_trained=depth_trained, watch=watch)
@@ -43,10 +43,11 @@ def student_pass(
     source = sampled_frames(video, decision.frame_rate)
     faces = 0
     try:
-        for frame, seen in tracked(clock.each(islice(source, frames))):
+        for place, (frame, seen) in enumerate(tracked(clock.each(islice(source, frames)))):
             box = max(seen.values(), key=lambda box: box.w, default=None)
             faces += box is not None
             detector.push(frame.image, box, frame.time_ms)
+            clock.models(place)
         verdict = detector.finish()
         clock.close()
     finally:
@@ -60,7 +61,9 @@ class _FrameClock:
     def __init__(self, watch: Stopwatch) -> None:
         self.frames_ms: list[dict[str, float]] = []
         self._watch = watch
-        self._models = dict.fromkeys(MODEL_STAGES, 0.0)
+        self._counted = dict.fromkeys(MODEL_STAGES, 0.0)
+        self._inner = 0.0
+        """Seconds of the models since the mark."""
         self._mark = time.perf_counter()
 
     def each(self, frames: Iterator[Frame]) -> Iterator[Frame]:
@@ -69,28 +72,32 @@ class _FrameClock:
             self._mark = time.perf_counter()
             frame = next(frames, None)
             now = time.perf_counter()
+            if frame is not None:
+                self.frames_ms.append(dict.fromkeys(STAGES, 0.0))
+            if self.frames_ms:
+                # What finding the end took belongs to the last of the frames that there were.
+                self.frames_ms[-1]["decode"] += (now - self._mark) * 1000
+            self._mark, self._inner = now, 0.0
             if frame is None:
-                # What finding the end took belongs to the frames that there were.
-                if self.frames_ms:
-                    self.frames_ms[-1]["decode"] += (now - self._mark) * 1000
-                self._mark = now
                 return
-            self.frames_ms.append(dict.fromkeys(STAGES, 0.0) | {"decode": (now - self._mark) * 1000})
-            self._mark = now
             yield frame
-            self._count()
+            self._rest()
+
+    def models(self, place: int) -> None:
+        """Give what the models took since the last call to the frame at `place`."""
+        for stage in MODEL_STAGES:
+            seconds = self._watch.seconds.get(stage, 0.0)
+            took = seconds - self._counted[stage]
+            self._counted[stage] = seconds
+            self._inner += took
+            self.frames_ms[place][stage] += took * 1000
 
     def close(self) -> None:
         """Count what came after the last frame was asked for."""
         if self.frames_ms:
-            self._count()
+            self.models(-1)
+            self._rest()
 
-    def _count(self) -> None:
-        """Give the time since the mark to the newest frame: the models' to the models, the rest to `face`."""
-        rest = time.perf_counter() - self._mark
-        for stage in MODEL_STAGES:
-            seconds = self._watch.seconds.get(stage, 0.0)
-            self.frames_ms[-1][stage] += (seconds - self._models[stage]) * 1000
-            rest -= seconds - self._models[stage]
-            self._models[stage] = seconds
-        self.frames_ms[-1]["face"] += rest * 1000
+    def _rest(self) -> None:
+        """Give the time since the mark to the newest frame's `face`, but for that of the models."""
+        self.frames_ms[-1]["face"] += (time.perf_counter() - self._mark - self._inner) * 1000

@@ -6,13 +6,11 @@ from typing import Literal
 from pydantic import Field
 
 from benchmarks.document import Document, Interval
-from benchmarks.gate import TOLERANCE, identity
+from benchmarks.gate import identity
 from benchmarks.results import Results
 from benchmarks.row import Row
-from benchmarks.statistics import LEAST_ROUNDS, change, contradiction
+from benchmarks.slowdown import TOLERANCE, Direction, Finding, anchor_of, slowdown
 from core.errors import InputError
-
-Verdict = Literal["slower", "faster", "no difference shown", "undecided"]
 
 
 class RowChange(Document):
@@ -28,7 +26,7 @@ class RowChange(Document):
     b_anchors: float | None
     change: float | None = Field(description="B over A, each over its anchor of the same rounds")
     interval: Interval | None = Field(description="95 %")
-    verdict: Verdict
+    verdict: Direction
     reason: str | None
     peak_change_bytes: int | None = Field(description="B less A; null where either was not measured")
 
@@ -73,30 +71,25 @@ def compare(a: Results, b: Results, *, files: tuple[Path, Path], ratios: bool) -
         a_cpu=a.machine.cpu,
         b_cpu=b.machine.cpu,
         tolerance=TOLERANCE,
-        rows=tuple(_row_change(old[key], new[key]) for key in shared),
+        rows=tuple(
+            _row_change(
+                old[key],
+                new[key],
+                (anchor_of(a.rows, old[key].device), anchor_of(b.rows, new[key].device)),
+                same_cpu=a.machine.cpu == b.machine.cpu,
+            )
+            for key in shared
+        ),
         only_a=tuple(_name(row) for key, row in old.items() if key not in new),
         only_b=tuple(_name(row) for key, row in new.items() if key not in old),
     )
 
 
-def _row_change(a: Row, b: Row) -> RowChange:
-    told, why = None, None
-    for row, side in ((a, "A"), (b, "B")):
-        fault = contradiction(row)
-        if fault is not None:
-            why = f"{side}: {fault}"
+def _row_change(a: Row, b: Row, anchors: tuple[Row | None, Row | None], *, same_cpu: bool) -> RowChange:
+    found = slowdown(a, b, anchors, same_cpu=same_cpu)
     if a.artifact == "anchor":
-        why = "what all others are measured by"
-    elif why is None:
-        told = change(a.rounds, b.rounds)
-        why = None if told is not None else f"fewer than {LEAST_ROUNDS} rounds"
-    verdict: Verdict = "undecided"
-    if told is not None:
-        verdict = "no difference shown"
-        if told.low > 1 + TOLERANCE:
-            verdict = "slower"
-        elif told.high < 1 / (1 + TOLERANCE):
-            verdict = "faster"
+        found = Finding(told=None, direction="undecided", reason="what all others are measured by")
+    told = found.told
     peaks = (a.peak_rss_bytes, b.peak_rss_bytes)
     return RowChange(
         artifact=a.artifact,
@@ -109,8 +102,8 @@ def _row_change(a: Row, b: Row) -> RowChange:
         b_anchors=b.ratio_to_anchor,
         change=None if told is None else told.value,
         interval=None if told is None else (told.low, told.high),
-        verdict=verdict,
-        reason=why,
+        verdict=found.direction,
+        reason=found.reason,
         peak_change_bytes=None if peaks[0] is None or peaks[1] is None else peaks[1] - peaks[0],
     )
 

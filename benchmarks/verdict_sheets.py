@@ -2,9 +2,10 @@
 
 from benchmarks.check import Check
 from benchmarks.comparison import Comparison
-from benchmarks.gate import TOLERANCE, shipped
+from benchmarks.gate import shipped
 from benchmarks.results import Results
 from benchmarks.sheets import Sheet, sheet
+from benchmarks.slowdown import TOLERANCE
 from benchmarks.targets import Target, Targets
 from benchmarks.wording import (
     NONE,

@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 
 from benchmarks.check import Check
-from benchmarks.gate import TOLERANCE, baseline_checks, budget_checks
+from benchmarks.gate import baseline_checks, budget_checks
 from benchmarks.judgement import against
 from benchmarks.results import Results
-from benchmarks.row import Rounds, Row
+from benchmarks.row import Latency, Rounds, Row
+from benchmarks.slowdown import TOLERANCE
 from benchmarks.targets import Budget, Ships, Target, Targets
 from benchmarks.wording import shortfalls
 from core.errors import InputError
@@ -49,7 +50,9 @@ def slowed(found: tuple[Row, ...], artifact: str, factor: float) -> tuple[Row, .
             row_ms=tuple(own * pace * np.array(one.rounds.row_ms)),
             anchor_ms=tuple(pace * np.array(one.rounds.anchor_ms)),
         )
-        return one.model_copy(update={"rounds": rounds, "ratio_to_anchor": own * one.ratio_to_anchor})
+        latency = Latency.of([own * ms for ms in one.times.quantiles or ()])
+        fields = {"rounds": rounds, "ratio_to_anchor": own * one.ratio_to_anchor, "latency_ms": latency}
+        return one.model_copy(update=fields)
 
     return tuple(again(one) for one in found)
 
@@ -158,7 +161,58 @@ def test_a_baseline_whose_ratio_was_changed_by_hand_decides_nothing() -> None:
     found = baseline_checks(before, slowed(rows(), "", 1.0))
 
     assert {one.outcome for one in found} == {"undecided"}
-    assert all("the baseline: its medians give" in (one.reason or "") for one in found)
+    assert all("the earlier row: its medians give" in (one.reason or "") for one in found)
+
+
+def faster_anchor(found: tuple[Row, ...], factor: float) -> tuple[Row, ...]:
+    """The same rows beside an anchor that takes `factor` of its time, as on a machine that is less busy."""
+
+    def beside(one: Row) -> Row:
+        assert one.rounds is not None
+        assert one.ratio_to_anchor is not None
+        anchor_ms = tuple(factor * ms for ms in one.rounds.anchor_ms)
+        if one.artifact == "anchor":
+            latency = Latency.of([factor * ms for ms in one.times.quantiles or ()])
+            return one.model_copy(
+                update={"rounds": Rounds(row_ms=anchor_ms, anchor_ms=anchor_ms), "latency_ms": latency}
+            )
+        rounds = Rounds(row_ms=one.rounds.row_ms, anchor_ms=anchor_ms)
+        return one.model_copy(update={"rounds": rounds, "ratio_to_anchor": one.ratio_to_anchor / factor})
+
+    return tuple(beside(one) for one in found)
+
+
+def test_an_anchor_that_became_faster_makes_no_row_slower() -> None:
+    found = baseline_checks(rows(), faster_anchor(rows(), 0.8))
+
+    assert {one.outcome for one in found} == {"open"}
+    assert all("slower than the anchor alone" in (one.reason or "") for one in found)
+
+
+def test_runs_whose_anchors_are_worlds_apart_decide_nothing() -> None:
+    found = baseline_checks(rows(), faster_anchor(rows(), 0.5))
+
+    assert {one.outcome for one in found} == {"undecided"}
+    assert all("the anchor took 4 ms, then 2 ms: the machine was busy" in (one.reason or "") for one in found)
+
+
+def test_a_machine_that_is_slower_for_all_alike_is_no_slowdown() -> None:
+    slow = tuple(
+        one.model_copy(
+            update={
+                "latency_ms": Latency.of([1.3 * ms for ms in one.times.quantiles or ()]),
+                "rounds": None
+                if one.rounds is None
+                else Rounds(
+                    row_ms=tuple(1.3 * ms for ms in one.rounds.row_ms),
+                    anchor_ms=tuple(1.3 * ms for ms in one.rounds.anchor_ms),
+                ),
+            }
+        )
+        for one in rows()
+    )
+
+    assert not any(one.fails for one in baseline_checks(rows(), slow))
 
 
 def test_rows_of_other_artefacts_are_no_baseline() -> None:

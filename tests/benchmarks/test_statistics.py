@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from benchmarks.gate import TOLERANCE
 from benchmarks.row import Latency, Rounds
+from benchmarks.slowdown import TOLERANCE
 from benchmarks.statistics import LEAST_ROUNDS, change, contradiction, median, ratio_to_anchor, together
 from tests.benchmarks.conftest import ROUNDS, row, timed
 

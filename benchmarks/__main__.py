@@ -5,13 +5,15 @@ from typing import Annotated
 
 from tyro.conf import subcommand
 
-from benchmarks.commands import Preparation, Run, Summary
+from benchmarks.commands import BuildRunner, Compare, Preparation, Run, Summary
 from core.command_line import run_command
 
 COMMANDS = (
     Annotated[Run, subcommand("run")]
     | Annotated[Summary, subcommand("summary")]
+    | Annotated[Compare, subcommand("compare")]
     | Annotated[Preparation, subcommand("preparation")]
+    | Annotated[BuildRunner, subcommand("build-runner")]
 )
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ def anchor_program() -> Path:
     timm's RepViT-M0.9 without classifier, fused, float32, XNNPACK. Its weights are random: they change no latency.
     """
     name = f"anchor-timm{version('timm')}-torch{version('torch')}-executorch{_executorch_version()}.pte"
-    path = _cache_folder() / name
+    path = cache_folder() / name
     if not path.is_file():
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = path.with_suffix(f".{os.getpid()}.tmp")
@@ -26,7 +26,8 @@ def anchor_program() -> Path:
     return path
 
 
-def _cache_folder() -> Path:
+def cache_folder() -> Path:
+    """Where what takes long to build is kept between runs."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "megatron-mobile"
 
 

@@ -1,70 +1,64 @@
-"""Measuring on this machine through the Python runtimes."""
+"""Measuring on this machine: every runtime that is here, side by side in one run."""
 
 import os
 import platform
-import time
-from collections.abc import Callable
-from dataclasses import dataclass
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from pathlib import Path
-from typing import TypeVar
 
-import numpy as np
-
-from benchmarks.anchor import METHOD, SIZE, anchor_program
-from benchmarks.measure import Timing, interleave
-from benchmarks.memory import memory_of
-from benchmarks.results import LEAST_CALLS, LEAST_SECONDS, NOISY, Latency, Machine, Memory, Row
+from benchmarks.build import build_runner
+from benchmarks.candidates import (
+    THREADS,
+    Candidate,
+    Native,
+    anchor_candidate,
+    of_coreml,
+    of_executorch,
+    under_python,
+)
+from benchmarks.measure import TURN_S, Timing, interleave
+from benchmarks.results import Machine
+from benchmarks.row import LEAST_CALLS, LEAST_SECONDS, NOISY, Latency, Rounds, Row, Sustained
 from core.command_line import progress, say
-from core.manifest import Artifact, Manifest, MethodSpec
-from core.runtimes import Array, Runtime, open_runtime
+from core.errors import InputError, WorkError
+from core.manifest import Artifact, Manifest
 
-THREADS = 2
 QUICK_CALLS, QUICK_SECONDS = 64, 1.0
-EXECUTABLE = ("executorch", "onnx")
+QUICK_TURN_S = QUICK_SECONDS / 16
+"""Short turns, so that a quick run too has rounds enough for an interval, if a wide one."""
 
-Loaded = TypeVar("Loaded")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Candidate:
-    """One thing to time, and what its row says beside the times."""
-
-    artifact: str
-    method: str
-    sha256: str | None
-    runtime: str
-    runtime_version: str
-    delegate: str
-    precision: str
-    call: Callable[[], object]
-    cold_load_ms: float | None
-    memory: Memory | None
+Opened = tuple[Path, Manifest]
+"""An artefact folder, and its manifest as `open_artifacts` has checked it."""
 
 
 def measure_host(folder: Path, manifest: Manifest, *, quick: bool) -> list[Row]:
-    """Rows of the anchor, of every executable artefact, and of the teacher where its run is at hand."""
-    candidates = [_anchor()]
-    for artifact in manifest.artifacts:
-        if artifact.target in EXECUTABLE:
-            candidates += _of_artifact(folder, manifest, artifact)
-        else:
-            say(f"{artifact.path}: not measured, this machine cannot execute {artifact.target}")
-    candidates += _teacher(manifest)
-    with progress("measure") as report:
-        timings = interleave(
-            [candidate.call for candidate in candidates],
-            least_calls=QUICK_CALLS if quick else LEAST_CALLS,
-            least_seconds=QUICK_SECONDS if quick else LEAST_SECONDS,
-            on_progress=report,
-        )
-    anchor_ms = Latency.of(timings[0].calls_ms).p50
-    return [row_of(candidate, timing, anchor_ms) for candidate, timing in zip(candidates, timings, strict=True)]
+    """Rows of the anchor, of every artefact that can be executed here, and of student and teacher in torch."""
+    return measure_together((folder, manifest), (), quick=quick)[0]
 
 
-def row_of(candidate: Candidate, timing: Timing, anchor_ms: float) -> Row:
-    """What `timing` says of `candidate`; `anchor_ms` is the anchor's median in the same run."""
+def measure_together(main: Opened, others: Sequence[Opened], *, quick: bool) -> list[list[Row]]:
+    """Rows of `main` as `measure_host` has them, then of each other folder's artefacts: all in the same rounds."""
+    with ExitStack() as processes:
+        native = _native(processes)
+        groups = [[anchor_candidate(native), *_of_folder(main, native), *_in_torch(main, compiled=not quick)]]
+        groups += [list(_of_folder(other, native)) for other in others]
+        with progress("measure") as report:
+            timings = interleave(
+                [candidate.timed for group in groups for candidate in group],
+                least_calls=QUICK_CALLS if quick else LEAST_CALLS,
+                least_seconds=QUICK_SECONDS if quick else LEAST_SECONDS,
+                on_progress=report,
+                turn_s=QUICK_TURN_S if quick else TURN_S,
+            )
+        left = iter(timings)
+        return [[row_of(candidate, next(left), timings[0]) for candidate in group] for group in groups]
+
+
+def row_of(candidate: Candidate, timing: Timing, anchor: Timing) -> Row:
+    """What `timing` says of `candidate`, beside the anchor's of the same run."""
     latency = Latency.of(timing.calls_ms)
-    memory = candidate.memory
+    memory = candidate.memory()
     return Row(
         artifact=candidate.artifact,
         method=candidate.method,
@@ -80,12 +74,17 @@ def row_of(candidate: Candidate, timing: Timing, anchor_ms: float) -> Row:
         warm_up=timing.warm_up,
         seconds=timing.seconds,
         latency_ms=latency,
-        ratio_to_anchor=latency.p50 / anchor_ms,
+        ratio_to_anchor=latency.p50 / Latency.of(anchor.calls_ms).p50,
+        rounds=Rounds.of(timing.turns, anchor.turns),
+        sustained=Sustained.of(timing.calls_ms),
         cold_load_ms=candidate.cold_load_ms,
-        peak_rss_bytes=None if memory is None else max(0, memory.peak - memory.before_load),
+        first_call_ms=candidate.first_call_ms,
+        peak_rss_bytes=None if memory is None else memory.added,
         memory=memory,
         valid=len(timing.calls_ms) >= LEAST_CALLS and timing.seconds >= LEAST_SECONDS,
         noisy=latency.p90 / latency.p50 > NOISY,
+        note=candidate.note,
+        missing=candidate.missing,
     )
 
 
@@ -102,6 +101,45 @@ def machine() -> Machine:
     )
 
 
+def executable(artifact: Artifact) -> str | None:
+    """Why `artifact` cannot be measured on this machine; None where it can."""
+    if artifact.verified == "built":
+        return "no runtime has executed it since it was built"
+    if artifact.target == "coreml" and sys.platform != "darwin":
+        return "this machine cannot execute coreml"
+    return None
+
+
+def _native(processes: ExitStack) -> Native:
+    try:
+        return Native(binary=build_runner("host"), absence=None, processes=processes)
+    except (InputError, WorkError) as error:
+        say(f"native runner: {error}; measuring with the Python runtime instead")
+        return Native(binary=None, absence=str(error), processes=processes)
+
+
+def _of_folder(opened: Opened, native: Native) -> Iterator[Candidate]:
+    folder, manifest = opened
+    for artifact in manifest.artifacts:
+        reason = executable(artifact)
+        if reason is not None:
+            say(f"{artifact.path}: not measured, {reason}")
+        elif artifact.target == "executorch":
+            yield from of_executorch(folder, manifest, artifact, native)
+        elif artifact.target == "coreml":
+            yield from of_coreml(folder, manifest, artifact)
+        else:
+            yield from under_python(folder, manifest, artifact)
+
+
+def _in_torch(opened: Opened, *, compiled: bool) -> Iterator[Candidate]:
+    from benchmarks.torch_models import of_student, of_teacher
+
+    folder, manifest = opened
+    yield from of_student(folder, manifest, compiled=compiled)
+    yield from of_teacher(manifest)
+
+
 def _cpu_name() -> str:
     info = Path("/proc/cpuinfo")
     if info.is_file():
@@ -111,110 +149,3 @@ def _cpu_name() -> str:
         if names:
             return names[0]
     return platform.processor() or platform.machine()
-
-
-def _anchor() -> Candidate:
-    from core.runtimes.executorch import ExecuTorchRuntime
-
-    program = anchor_program()
-    runtime, load_ms = _timed(lambda: ExecuTorchRuntime(program, (METHOD,), threads=THREADS))
-    frame = _random((1, 3, SIZE, SIZE), 0)
-    return Candidate(
-        artifact="anchor",
-        method=METHOD,
-        sha256=None,
-        runtime=runtime.name,
-        runtime_version=runtime.version,
-        delegate="xnnpack",
-        precision="fp32",
-        call=lambda: runtime.run(METHOD, frame),
-        cold_load_ms=load_ms,
-        memory=None,
-    )
-
-
-def _of_artifact(folder: Path, manifest: Manifest, artifact: Artifact) -> list[Candidate]:
-    runtime, load_ms = _timed(lambda: open_runtime(folder, artifact, threads=THREADS))
-    memory = memory_of(folder, artifact.path)
-    return [
-        Candidate(
-            artifact=artifact.path,
-            method=spec.name,
-            sha256=artifact.sha256,
-            runtime=runtime.name,
-            runtime_version=runtime.version,
-            delegate=artifact.backend,
-            precision=artifact.precision,
-            call=_caller(runtime, spec),
-            cold_load_ms=load_ms,
-            memory=memory,
-        )
-        for spec in manifest.methods
-    ]
-
-
-def _teacher(manifest: Manifest) -> list[Candidate]:
-    """The teacher's models in torch, for comparison: both trunks on a frame, and the fusion over a window."""
-    import torch
-
-    from core.models import Teacher
-    from core.runs import read_teacher
-
-    run = None if manifest.source.run is None else Path(manifest.source.run)
-    if run is None or not (run / "teacher.json").is_file():
-        return []
-    torch.set_num_threads(THREADS)
-    teacher: Teacher = read_teacher(run)[0]
-    size = manifest.preprocess.size
-    frame, depth = (
-        torch.from_numpy(_random((1, 3, size, size), 0)),
-        torch.from_numpy(_random((1, 1, size, size), 1)),
-    )
-    window = [torch.from_numpy(_random(tensor.shape, 2)) for tensor in manifest.method("classify").inputs[:2]]
-    masks = [torch.ones(tensor.shape) for tensor in manifest.method("classify").inputs[2:]]
-
-    @torch.inference_mode()
-    def encode() -> object:
-        return teacher.encode_rgb(frame), teacher.encode_depth(depth)
-
-    @torch.inference_mode()
-    def classify() -> object:
-        return teacher.classify(*window, *masks)
-
-    return [
-        Candidate(
-            artifact="teacher",
-            method=method,
-            sha256=None,
-            runtime="torch",
-            runtime_version=torch.__version__,
-            delegate="eager",
-            precision="fp32",
-            call=call,
-            cold_load_ms=None,
-            memory=None,
-        )
-        for method, call in (("encode", encode), ("classify", classify))
-    ]
-
-
-def _caller(runtime: Runtime, spec: MethodSpec) -> Callable[[], object]:
-    inputs = [_input(tensor.shape, tensor.range, place) for place, tensor in enumerate(spec.inputs)]
-    return lambda: runtime.run(spec.name, *inputs)
-
-
-def _input(shape: tuple[int, ...], span: tuple[float, float] | None, seed: int) -> Array:
-    """Pixels and embeddings are random; masks (0 to 1) are all valid."""
-    if span == (0.0, 1.0):
-        return np.ones(shape, np.float32)
-    return _random(shape, seed)
-
-
-def _random(shape: tuple[int, ...], seed: int) -> Array:
-    return np.random.default_rng(seed).uniform(0, 255 if len(shape) == 4 else 1, shape).astype(np.float32)
-
-
-def _timed(load: Callable[[], Loaded]) -> tuple[Loaded, float]:
-    started = time.perf_counter()
-    loaded = load()
-    return loaded, (time.perf_counter() - started) * 1000.0

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.footprint import status_bytes
-from benchmarks.results import Memory
+from benchmarks.row import Memory
 from core.errors import WorkError
 from core.manifest import Manifest, read_manifest
 from core.runtimes import open_runtime
@@ -50,7 +50,13 @@ def _measure(folder: Path, manifest: Manifest, path: str) -> Memory:
         inputs = [np.ones(tensor.shape, np.float32) for tensor in method.inputs]
         for _ in range(CALLS):
             runtime.run(method.name, *inputs)
-    return Memory(before_load=before, after_load=after, peak=_peak())
+    reason = f"{artifact.target}'s Python runtime does not tell"
+    return Memory(
+        before_load=before,
+        after_load=after,
+        peak=_peak(),
+        missing={"arena_bytes": reason, "weights_bytes": reason},
+    )
 
 
 def _resident() -> int:

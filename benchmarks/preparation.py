@@ -15,8 +15,9 @@ from pathlib import Path
 import numpy as np
 from pydantic import Field
 
+from benchmarks.document import Document
 from benchmarks.footprint import Footprint
-from benchmarks.results import Document, Machine
+from benchmarks.results import Machine
 from core.corpus import Corpus, Entry, videos_in
 from core.decision import WINDOW
 from core.embeddings import EmbeddingCache

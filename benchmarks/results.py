@@ -1,74 +1,23 @@
-"""results.json: the one document that every table and report is drawn from."""
+"""results.json: the one document that every table and report is drawn from.
 
+`python -m benchmarks.results > docs/results.schema.json` writes the schema for readers in other languages.
+"""
+
+import json
 from pathlib import Path
 from typing import Literal
 
-import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
+from benchmarks.check import Check
+from benchmarks.document import Document
+from benchmarks.reference_result import Reference
+from benchmarks.row import Row
+from benchmarks.subject import Subject
+from benchmarks.targets import Estimate, Published
 from core.errors import InputError, first_fault
 
 RESULTS = "results.json"
-LEAST_CALLS = 1024
-LEAST_SECONDS = 10.0
-NOISY = 1.5
-"""p90 over p50 above which a row says that the machine was busy."""
-
-
-class Document(BaseModel):
-    """Base of the parts: unknown keys are refused, values do not change."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Latency(Document):
-    """Milliseconds a call."""
-
-    p50: float
-    p90: float
-    p99: float
-    min: float
-    mean: float
-
-    @classmethod
-    def of(cls, calls_ms: list[float]) -> "Latency":
-        """Of at least one call; percentiles interpolate linearly."""
-        p50, p90, p99 = (float(value) for value in np.percentile(calls_ms, (50, 90, 99)))
-        return cls(p50=p50, p90=p90, p99=p99, min=min(calls_ms), mean=float(np.mean(calls_ms)))
-
-
-class Memory(Document):
-    """Resident bytes of a process that does nothing but load one artefact and run its methods."""
-
-    before_load: int
-    after_load: int
-    peak: int
-
-
-class Row(Document):
-    """One method of one artefact on one device."""
-
-    artifact: str
-    method: str
-    sha256: str | None = Field(description="of the artefact; null for the teacher and the anchor")
-    device: str
-    os: str
-    runtime: str
-    runtime_version: str
-    delegate: str
-    precision: str
-    threads: int
-    iterations: int
-    warm_up: int
-    seconds: float
-    latency_ms: Latency
-    ratio_to_anchor: float = Field(description="p50 over the anchor's p50 of the same run")
-    cold_load_ms: float | None
-    peak_rss_bytes: int | None = Field(description="peak above the same process before it loads the artefact")
-    memory: Memory | None
-    kind: Literal["measured", "emulated", "published", "estimated"] = "measured"
-    valid: bool = Field(description=f"at least {LEAST_CALLS} calls and {LEAST_SECONDS:g} s")
-    noisy: bool = Field(description=f"p90/p50 above {NOISY:g}")
 
 
 class Machine(Document):
@@ -79,7 +28,8 @@ class Machine(Document):
     os: str
     python: str
     governor: str | None
-    load_average: tuple[float, float, float]
+    load_average: tuple[float, float, float] = Field(description="over 1, 5 and 15 minutes, before the run")
+    load_average_after: tuple[float, float, float] | None = None
 
 
 class Results(Document):
@@ -88,13 +38,26 @@ class Results(Document):
     schema_version: Literal[1] = 1
     name: str
     created: str
+    command: str | None = Field(default=None, description="what repeats the run")
+    quick: bool = False
     machine: Machine
+    versions: dict[str, str] = Field(default={}, description="of the project and of the packages that took part")
     anchor: str = "RepViT-M0.9 of timm, fused, float32, 224 px, on ExecuTorch's XNNPACK"
     rows: tuple[Row, ...]
+    subject: Subject | None = None
+    reference: Reference | None = None
+    checks: tuple[Check, ...] = Field(default=(), description="rows held to the budgets of targets.toml")
+    baseline: str | None = Field(default=None, description="what the rows were compared with, in words")
+    baseline_rows: tuple[Row, ...] = Field(default=(), description="of the other artefact folder, in the same rounds")
+    baseline_checks: tuple[Check, ...] = ()
+    published: tuple[Published, ...] = Field(default=(), description="measured by others; never mixed with `rows`")
+    estimates: tuple[Estimate, ...] = Field(default=(), description="measured by nobody, each with its method")
+    no_estimate: dict[str, str] = Field(default={}, description="id of a phone: why there is no estimate for it")
 
-    def row(self, artifact: str, method: str) -> Row | None:
-        """The row of that artefact and method, if it was measured."""
-        return next((row for row in self.rows if (row.artifact, row.method) == (artifact, method)), None)
+    def row(self, artifact: str, method: str, device: str = "host") -> Row | None:
+        """The first row of that artefact, method and device, if there is one."""
+        wanted = (artifact, method, device)
+        return next((row for row in self.rows if (row.artifact, row.method, row.device) == wanted), None)
 
 
 def read_results(file: Path) -> Results:
@@ -105,3 +68,7 @@ def read_results(file: Path) -> Results:
         return Results.model_validate_json(file.read_bytes())
     except ValidationError as error:
         raise InputError(f"{file}: {first_fault(error)}; type `python -m benchmarks` again") from error
+
+
+if __name__ == "__main__":
+    print(json.dumps(Results.model_json_schema(), indent=2))

@@ -1,45 +1,28 @@
 """What a person reads on the terminal, drawn from the documents on disk."""
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.table import Table
 
-from benchmarks.preparation import PreparationReport
-from benchmarks.results import Results, Row
-from core.manifest import Artifact, Manifest, size_of
+from benchmarks.sheets import Sheet
+
+if TYPE_CHECKING:
+    from benchmarks.preparation import PreparationReport
 
 
-def latency_table(results: Results) -> Table:
-    """Every row of a run."""
-    table = Table(
-        "artefact", "method", "runtime", "p50 ms", "p90", "p99", "x anchor", "load ms", "peak MB", "calls", ""
-    )
-    for column in table.columns[3:-1]:
-        column.justify = "right"
-    for row in results.rows:
-        latency = row.latency_ms
-        table.add_row(
-            row.artifact,
-            row.method,
-            f"{row.runtime} {row.delegate}",
-            f"{latency.p50:.3f}",
-            f"{latency.p90:.3f}",
-            f"{latency.p99:.3f}",
-            f"{row.ratio_to_anchor:.3f}",
-            "-" if row.cold_load_ms is None else f"{row.cold_load_ms:.0f}",
-            "-" if row.peak_rss_bytes is None else f"{row.peak_rss_bytes / 1e6:.0f}",
-            str(row.iterations),
-            " ".join(name for name, holds in (("invalid", not row.valid), ("noisy", row.noisy)) if holds),
-        )
-    machine = results.machine
-    table.caption = (
-        f"{machine.cpu}, {machine.cores} cores, {results.rows[0].threads} threads, load {machine.load_average[0]:.1f}; "
-        f"anchor: {results.anchor}"
-    )
-    return table
+def table(sheet: Sheet) -> Table:
+    """`sheet` for the terminal, its note below it."""
+    drawn = Table(*sheet.columns, caption=sheet.note)
+    for place, column in enumerate(drawn.columns):
+        # A name that is cut off is no name.
+        column.overflow = "fold"
+        column.justify = "right" if place in sheet.numeric else "left"
+    for row in sheet.rows:
+        drawn.add_row(*row)
+    return drawn
 
 
-def preparation_table(report: PreparationReport) -> Table:
+def preparation_table(report: "PreparationReport") -> Table:
     """Preparation against the reference's way."""
     table = Table("", "measured", "meaning")
     table.columns[1].justify = "right"
@@ -70,51 +53,3 @@ def preparation_table(report: PreparationReport) -> Table:
 
 def _share(value: float | None) -> str:
     return "-" if value is None else f"{value:.2%}"
-
-
-def comparison_table(manifest: Manifest, results: Results) -> Table:
-    """Teacher against student: AUC on held-out identities, size, latency per frame."""
-    table = Table("", "video AUC", "frame AUC", "MB", "encode ms", "classify ms", "ms per frame")
-    for column in table.columns[1:]:
-        column.justify = "right"
-    hop = manifest.decision.hop
-    run = None if manifest.source.run is None else Path(manifest.source.run)
-    if manifest.metrics is not None:
-        weights = None if run is None else run / "teacher.safetensors"
-        megabytes = "-" if weights is None or not weights.is_file() else f"{size_of(weights) / 1e6:.1f}"
-        figures = [_figure(manifest, "teacher", name) for name in ("auc", "frame_auc")]
-        table.add_row("teacher, torch float32", *figures, megabytes, *_costs(results, "teacher", hop))
-    for artifact in manifest.artifacts:
-        if results.row(artifact.path, "encode") is None:
-            continue
-        # The run's figures are the torch student's; what an artefact changes about them, its parity says.
-        figures = [_figure(manifest, "student", name) for name in ("auc", "frame_auc")]
-        size = f"{artifact.size_bytes / 1e6:.1f}"
-        table.add_row(_title(artifact, manifest), *figures, size, *_costs(results, artifact.path, hop))
-    table.caption = (
-        f"AUC on held-out identities, of the torch models; ms per frame = encode + classify / {hop} (once every {hop} "
-        "frames), the teacher's without its face and depth models; * is what `detect` runs"
-    )
-    return table
-
-
-def _title(artifact: Artifact, manifest: Manifest) -> str:
-    mark = " *" if artifact.path == manifest.preferred else ""
-    return f"student, {artifact.target} {artifact.precision}{mark}"
-
-
-def _figure(manifest: Manifest, role: str, name: str) -> str:
-    value = (manifest.metrics or {}).get(role, {}).get("test", {}).get(name)
-    return "-" if value is None else f"{value:.3f}"
-
-
-def _costs(results: Results, artifact: str, hop: int) -> tuple[str, str, str]:
-    encode, classify = results.row(artifact, "encode"), results.row(artifact, "classify")
-    if encode is None or classify is None:
-        return "-", "-", "-"
-    total = _p50(encode) + _p50(classify) / hop
-    return f"{_p50(encode):.2f}", f"{_p50(classify):.2f}", f"{total:.2f}"
-
-
-def _p50(row: Row) -> float:
-    return row.latency_ms.p50

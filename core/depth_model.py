@@ -95,7 +95,7 @@ class DepthModel:
         import torch
 
         waiting = iter(crops)
-        while batch := [self._seen(crop) for crop in islice(waiting, BATCH)]:
+        while batch := [network_input(crop, self._input_px) for crop in islice(waiting, BATCH)]:
             pixels = np.stack(batch)
             # One thread, in a worker or not: sums in another order would give other depth.
             threads = torch.get_num_threads()
@@ -107,12 +107,13 @@ class DepthModel:
                 torch.set_num_threads(threads)
             yield from np.asarray(depth.float().numpy(), np.float32)
 
-    def _seen(self, crop: Image) -> npt.NDArray[np.float32]:
-        shrinks = crop.shape[0] > self._input_px
-        size = (self._input_px, self._input_px)
-        pixels = cv2.resize(crop, size, interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC)
-        normal = (pixels.astype(np.float32) / 255 - MEAN) / STD
-        return np.ascontiguousarray(normal.transpose(2, 0, 1), np.float32)
+
+def network_input(crop: Image, input_px: int) -> npt.NDArray[np.float32]:
+    """What a Depth Anything network sees of `crop` (uint8 [N, N, 3], RGB): float32 [3, input_px, input_px]."""
+    interpolation = cv2.INTER_AREA if crop.shape[0] > input_px else cv2.INTER_CUBIC
+    pixels = cv2.resize(crop, (input_px, input_px), interpolation=interpolation)
+    normal = (pixels.astype(np.float32) / 255 - MEAN) / STD
+    return np.ascontiguousarray(normal.transpose(2, 0, 1), np.float32)
 
 
 def check_model(folder: Path, *, input_px: int) -> None:

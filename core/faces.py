@@ -33,6 +33,9 @@ class FaceSettings(BaseModel):
     all_faces: bool = Field(default=False, description="look for small faces too while a larger one is followed")
     key_interval: int = Field(default=4, ge=1, description="from one detection of a known face to the next")
     search_interval: int = Field(default=12, ge=1, description="from one look for further faces to the next")
+    search_patience: int = Field(
+        default=24, ge=1, description="longest such wait: each look that finds none doubles it"
+    )
     search_wait: int = Field(default=8, ge=1, description="longest wait between searches while no face is known")
     gap_limit: int = Field(default=4, ge=0, description="misses between two detections that are interpolated")
     linger: int = Field(default=10, ge=0, description="how long a missed face is looked for where it should be")

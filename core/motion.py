@@ -34,6 +34,11 @@ def part_of(image: Image, part: Box | None) -> tuple[int, int, Image]:
     return left, top, image[top : max(top, bottom), left : max(left, right)]
 
 
+# The outer tenth of the box is left out: there the background moves.
+_GRID = np.stack(np.meshgrid(*[0.1 + 0.8 * (np.arange(FLOW_GRID) + 0.5) / FLOW_GRID] * 2), axis=-1).reshape(-1, 2)
+"""float64 [49, 2]: x and y of the followed points over the box, 0-1."""
+
+
 def moved_box(before: Image, after: Image, face: Box) -> tuple[Box, float]:
     """Where `face` went from `before` to `after` (uint8 [H, W, 3], RGB), and how sure that is.
 
@@ -46,24 +51,23 @@ def moved_box(before: Image, after: Image, face: Box) -> tuple[Box, float]:
     _, _, new = _grey(after, part, scale)
     if min(old.shape) < FLOW_WINDOW_PX:
         return face, 0.0
-    # The outer tenth of the box is left out: there the background moves.
-    steps = 0.1 + 0.8 * (np.arange(FLOW_GRID, dtype=np.float32) + 0.5) / FLOW_GRID
-    across, down = (face.x - left + steps * face.w) * scale, (face.y - top + steps * face.h) * scale
-    start = np.stack(np.meshgrid(across, down), axis=-1).reshape(-1, 2).astype(np.float32)
+    corner = np.array([face.x - left, face.y - top]) * scale
+    start = np.asarray(corner + _GRID * (np.array([face.w, face.h]) * scale), np.float32)
     end, forth = _flow(old, new, start)
     back, again = _flow(new, old, end)
-    kept = forth & again & (np.linalg.norm(back - start, axis=1) <= FLOW_ERROR_PX)
-    confidence = float(kept.mean())
-    if kept.sum() < FLOW_GRID:
+    kept = forth & again & (_lengths(back - start) <= FLOW_ERROR_PX)
+    count = int(np.count_nonzero(kept))
+    confidence = count / len(kept)
+    if count < FLOW_GRID:
         return face, 0.0
     start, end = start[kept], end[kept]
-    dx, dy = (np.median(end - start, axis=0) / scale).tolist()
+    dx, dy = (_middle(end - start) / scale).tolist()
     # Growth is the median ratio of distances from the median point: a few points gone astray do not matter.
-    spread = np.linalg.norm(start - np.median(start, axis=0), axis=1)
+    spread = _lengths(start - _middle(start))
     apart = spread > FLOW_WINDOW_PX / 2
     growth = 1.0
     if apart.any():
-        growth = float(np.median(np.linalg.norm(end - np.median(end, axis=0), axis=1)[apart] / spread[apart]))
+        growth = float(_middle(_lengths(end - _middle(end))[apart] / spread[apart]))
     cx, cy = face.center
     w, h = face.w * growth, face.h * growth
     return Box(x=cx + dx - w / 2, y=cy + dy - h / 2, w=w, h=h), confidence
@@ -84,6 +88,17 @@ def _flow(
     return np.asarray(end, np.float32), np.asarray(found)[:, 0] == 1
 
 
+def _middle(values: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """The median over the first axis, as numpy's at a third of its time."""
+    ordered, half = np.sort(values, axis=0), len(values) // 2
+    return ordered[half] if len(values) % 2 else np.asarray((ordered[half - 1] + ordered[half]) / 2, np.float32)
+
+
+def _lengths(vectors: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """Of [N, 2]: [N]."""
+    return np.asarray(np.sqrt(np.einsum("ij,ij->i", vectors, vectors)), np.float32)
+
+
 def grown(box: Box, factor: float) -> Box:
     """`box` with both sides times `factor`, about the same centre."""
     cx, cy = box.center
@@ -95,6 +110,11 @@ def _grey(image: Image, part: Box, scale: float) -> tuple[int, int, npt.NDArray[
     if not pixels.size:
         return left, top, pixels[..., 0]
     grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
+    # Halved as often as can be, then the rest: OpenCV averages whole blocks several times faster than parts of them.
+    while scale <= 0.5 and min(grey.shape) > 1:
+        height, width = grey.shape
+        even = grey[: height // 2 * 2, : width // 2 * 2]
+        grey, scale = cv2.resize(even, (width // 2, height // 2), interpolation=cv2.INTER_AREA), scale * 2
     if scale < 1:
         grey = cv2.resize(grey, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
     return left, top, np.asarray(grey, np.uint8)

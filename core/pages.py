@@ -15,8 +15,9 @@ def refuse_unwritable(option: str, out: Path) -> None:
 
 
 def rendered(template: Path, *, extra: str, **contents: Any) -> str:
-    """`template` filled with `contents`, every value of which it names must be there; text is escaped.
+    """`template` filled with `contents`, every value of which it names must be there; in HTML, text is escaped.
 
+    It may include this folder's style sheets, so that pages look alike.
     InputError where jinja2 is missing: `extra` is what installs it.
     """
     try:
@@ -24,8 +25,8 @@ def rendered(template: Path, *, extra: str, **contents: Any) -> str:
     except ImportError as error:
         raise missing_extra(extra, error) from error
     environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(template.parent),
-        autoescape=True,
+        loader=jinja2.FileSystemLoader([template.parent, Path(__file__).parent]),
+        autoescape=not template.name.endswith(".md.jinja"),
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
     )

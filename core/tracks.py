@@ -40,7 +40,8 @@ class FaceTracker:
       it is not seen, and is looked for in each of the next `linger` frames where flow would have carried it.
     - With no face in view, nor missed for `gap_limit` frames at most, the whole frame is searched; the wait between
       searches that find nothing doubles up to `search_wait`. With one in view a newcomer `takeover` times as wide is
-      looked for every `search_interval` frames, or one of any size with `all_faces`.
+      looked for after `search_interval` frames, and while there is none after twice as many, up to `search_patience`;
+      with `all_faces` one of any size, every `search_interval` frames.
     - A detection that overlaps a known face by `association_iou` is that face; any other begins a track.
     - A scene cut (thumbnails that differ by `cut` or more on average) ends every track and starts a search.
     """
@@ -54,6 +55,7 @@ class FaceTracker:
         self._begun = 0
         self._since_search = 0
         self._wait = 0
+        self._interval = self._settings.search_interval
 
     def update(self, image: Image) -> Faces:
         """The faces seen in `image` (uint8 [H, W, 3], RGB), not smoothed.
@@ -66,6 +68,7 @@ class FaceTracker:
             if change >= self._settings.cut or self._previous.shape != image.shape:
                 self._tracks.clear()
                 self._since_search = self._wait = 0
+                self._interval = self._settings.search_interval
         self._thumbnail = thumbnail
         self._since_search += 1
         for track in self._tracks:
@@ -97,9 +100,9 @@ class FaceTracker:
         """Look for faces that no track follows, where their turn has come."""
         s = self._settings
         in_view = [track for track in self._tracks if track.missed <= s.gap_limit]
-        if self._since_search < (s.search_interval if in_view else self._wait):
+        if self._since_search < (self._interval if in_view else self._wait):
             return
-        self._since_search = 0
+        self._since_search, known = 0, len(self._tracks)
         smallest_px = s.smallest_px
         if in_view and not s.all_faces:
             smallest_px = max(smallest_px, s.takeover * max(track.box.w for track in in_view))
@@ -108,6 +111,10 @@ class FaceTracker:
             if not in_view or s.all_faces or detection.box.w >= smallest_px:
                 self._meet(detection.box)
         self._wait = 0 if in_view or detections else min(max(1, self._wait * 2), s.search_wait)
+        # Whoever is followed alone will likely stay so.
+        alone = in_view and not s.all_faces and len(self._tracks) == known
+        longer = min(self._interval * 2, s.search_patience) if alone else 0
+        self._interval = max(s.search_interval, longer)
 
     def _meet(self, box: Box) -> None:
         """A detected face: the track that it overlaps most, seen again, or a new one."""

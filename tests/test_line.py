@@ -253,7 +253,10 @@ def test_results_hold_a_row_for_the_anchor_and_for_each_method_that_can_run(line
 
     rows = {(row.artifact, row.method) for row in results.rows}
     methods = ("encode", "classify")
-    assert rows == {("anchor", "forward")} | {(path, m) for path in (*EXECUTABLE, "teacher") for m in methods}
+    wanted = {("anchor", "forward")} | {(path, m) for path in (*EXECUTABLE, "student", "teacher") for m in methods}
+    native = {row.artifact for row in results.rows if row.runtime == "executorch"} - {"anchor"}
+    assert rows == wanted | {(path, "stream") for path in native}
+    assert native in (set(), {path for path in EXECUTABLE if path.endswith(".pte")})
     assert all(row.device == "host" and row.kind == "measured" for row in results.rows)
 
 
@@ -263,9 +266,9 @@ def test_figures_of_the_results_agree_with_each_other(line: Line) -> None:
     anchor = results.row("anchor", "forward")
     assert anchor is not None
     for row in results.rows:
-        latency = row.latency_ms
+        latency = row.times
         assert 0 < latency.min <= latency.p50 <= latency.p90 <= latency.p99
-        assert row.ratio_to_anchor == pytest.approx(latency.p50 / anchor.latency_ms.p50)
+        assert row.ratio_to_anchor == pytest.approx(latency.p50 / anchor.times.p50)
         assert row.noisy == (latency.p90 > 1.5 * latency.p50)
         assert not row.valid, "--quick measures too little"
         if row.artifact in EXECUTABLE:

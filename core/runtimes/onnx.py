@@ -24,6 +24,8 @@ class OnnxRuntime:
         options.log_severity_level = 3
         # On x86 without VNNI its fast int8 kernels saturate: the embeddings' cosine fell to 0.956 from 0.997.
         options.add_session_config_entry("session.x64quantprecision", "1")
+        # Between two calls its threads would otherwise spin for a while, on cores that decode the next frame.
+        options.add_session_config_entry("session.force_spinning_stop", "1")
         self._sessions = {}
         for method in methods:
             try:

@@ -70,8 +70,11 @@ def folder(tmp_path: Path) -> Path:
 def test_the_peak_holds_what_running_the_program_takes(folder: Path) -> None:
     memory = memory_of(folder, "tiny")
 
+    assert memory.before_load is not None
+    assert memory.after_load is not None
+    assert memory.peak is not None
     assert memory.peak >= memory.after_load >= memory.before_load > 0
-    assert memory.peak - memory.before_load >= 4 * VALUES
+    assert memory.added == memory.peak - memory.before_load >= 4 * VALUES
 
 
 def test_a_program_that_cannot_be_loaded_fails_in_one_line(folder: Path) -> None:

@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 from rich.console import Console
-from rich.table import Table
 
 from benchmarks.results import Results
-from benchmarks.tables import comparison_table, latency_table
+from benchmarks.sheets import Sheet, comparison_sheet, latency_sheet
+from benchmarks.subject import subject_of
+from benchmarks.tables import table
 from core.decision import Decision
 from core.manifest import Artifact, Manifest, RuntimeVersion, Source
 from core.preprocess import PreprocessSpec
@@ -69,10 +70,10 @@ def manifest(run: Path | None) -> Manifest:
     )
 
 
-def cells(table: Table) -> list[list[str]]:
+def cells(sheet: Sheet) -> list[list[str]]:
     """The table as printed, split into cells."""
     console = Console(record=True, width=200, file=io.StringIO())
-    console.print(table)
+    console.print(table(sheet))
     lines = console.export_text().splitlines()
     return [[cell.strip() for cell in line.strip("│").split("│")] for line in lines if line.startswith("│")]
 
@@ -86,22 +87,22 @@ def run(tmp_path: Path) -> Path:
 
 def test_the_comparison_sets_the_students_figures_beside_the_teachers(run: Path) -> None:
     # A frame costs its encoding and a tenth of a classification, which comes once in ten frames.
-    assert cells(comparison_table(manifest(run), RESULTS)) == [
-        ["teacher, torch float32", "0.987", "0.876", "2.5", "30.00", "5.00", "30.50"],
+    assert cells(comparison_sheet(subject_of(manifest(run)), RESULTS)) == [
+        ["teacher, torch float32", "0.987", "0.876", "2.5", "30.0", "5.00", "30.5"],
         ["student, executorch int8 *", "0.954", "0.843", "5.5", "2.00", "0.50", "2.05"],
     ]
 
 
 def test_the_comparison_says_whose_figures_it_shows(run: Path) -> None:
-    caption = str(comparison_table(manifest(run), RESULTS).caption)
+    note = str(comparison_sheet(subject_of(manifest(run)), RESULTS).note)
 
-    assert "held-out identities" in caption
-    assert "classify / 10 (once every 10 frames)" in caption
-    assert "* is what `detect` runs" in caption
+    assert "held-out identities" in note
+    assert "classify / 10 (once every 10 frames)" in note
+    assert "* is what detect runs" in note
 
 
 def test_an_untrained_program_has_speed_and_no_accuracy() -> None:
-    assert cells(comparison_table(manifest(None), RESULTS)) == [
+    assert cells(comparison_sheet(subject_of(manifest(None)), RESULTS)) == [
         ["student, executorch int8 *", "-", "-", "5.5", "2.00", "0.50", "2.05"],
     ]
 
@@ -109,24 +110,24 @@ def test_an_untrained_program_has_speed_and_no_accuracy() -> None:
 def test_a_teacher_that_is_gone_keeps_its_accuracy(tmp_path: Path) -> None:
     without = RESULTS.model_copy(update={"rows": RESULTS.rows[:3]})
 
-    (teacher, _) = cells(comparison_table(manifest(tmp_path), without))
+    (teacher, _) = cells(comparison_sheet(subject_of(manifest(tmp_path)), without))
 
     assert teacher == ["teacher, torch float32", "0.987", "0.876", "-", "-", "-", "-"]
 
 
 def test_the_latency_table_shows_every_row_and_marks_the_doubtful() -> None:
-    rows = cells(latency_table(RESULTS))
+    rows = cells(latency_sheet(RESULTS))
 
     assert rows[0] == [
-        *("anchor", "forward", "executorch xnnpack", "4.000", "6.000", "8.000"),
+        *("anchor forward", "executorch xnnpack", "4.000", "6.000", "8.000"),
         *("1.000", "12", "34", "1024", ""),
     ]
-    assert [line[:2] for line in rows] == [[row.artifact, row.method] for row in RESULTS.rows]
+    assert [line[0] for line in rows] == [f"{row.artifact} {row.method}" for row in RESULTS.rows]
     assert [line[-1] for line in rows] == ["", "", "invalid noisy", "", ""]
 
 
 def test_the_latency_table_names_the_machine_and_the_anchor() -> None:
-    caption = str(latency_table(RESULTS).caption)
+    note = str(latency_sheet(RESULTS).note)
 
-    assert "a processor, 4 cores, 2 threads, load 0.5" in caption
-    assert "RepViT-M0.9" in caption
+    assert "a processor, 4 cores, 2 threads, load 0.5" in note
+    assert "RepViT-M0.9" in note

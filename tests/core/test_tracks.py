@@ -131,11 +131,28 @@ def test_a_much_larger_face_that_appears_is_judged_instead(portrait: Image) -> N
     alone = scene((portrait, 10, 10, 0.9))
     joined = scene((portrait, 10, 10, 0.9), (portrait, 270, 30, 1.8))
     settings = FaceSettings(cut=255)
-    boxes = boxes_of([alone] * 4 + [joined] * (settings.search_interval + settings.key_interval), settings)
+    boxes = boxes_of([alone] * 4 + [joined] * (settings.search_patience + settings.key_interval), settings)
     # Beside the large face the small one is somebody else, also before.
     assert boxes[:4] == [None] * 4
     assert boxes[-1] is not None
     assert boxes[-1].center[0] > 300
+
+
+def test_a_face_alone_is_searched_around_less_often_until_somebody_joins(
+    portrait: Image, searches: list[tuple[int, int]]
+) -> None:
+    alone = scene((portrait, 10, 100, 0.9))
+    joined = scene((portrait, 10, 100, 0.9), (portrait, 270, 30, 1.8))
+    tracker = FaceTracker(FaceSettings(search_interval=2, search_patience=6, cut=255))
+    when, seen = [], []
+    for index, image in enumerate([alone] * 20 + [joined] * 12):
+        before = len(searches)
+        seen.append(len(tracker.update(image)))
+        if len(searches) > before:
+            when.append(index)
+    # After 2, 4 and then every 6 frames; the newcomer is met at 24, and the next look comes after 2 again.
+    assert when == [0, 2, 6, 12, 18, 24, 26, 30]
+    assert seen == [1] * 24 + [2] * 8
 
 
 @pytest.mark.parametrize(("missed", "filled"), [(1, True), (3, True), (4, False), (6, False)])

@@ -1,0 +1,14 @@
+"""Entry point of `python -m android_demo.assembly`."""
+
+import sys
+from typing import Annotated
+
+from tyro.conf import subcommand
+
+from android_demo.assembly.command import Parts
+from core.command_line import run_command
+
+COMMANDS = Annotated[Parts, subcommand("parts")]
+
+if __name__ == "__main__":
+    sys.exit(run_command(COMMANDS, "python -m android_demo.assembly"))

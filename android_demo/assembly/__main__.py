@@ -5,10 +5,10 @@ from typing import Annotated
 
 from tyro.conf import subcommand
 
-from android_demo.assembly.command import Parts
+from android_demo.assembly.command import Apk, Prepare
 from core.command_line import run_command
 
-COMMANDS = Annotated[Parts, subcommand("parts")]
+COMMANDS = Annotated[Prepare, subcommand("prepare")] | Annotated[Apk, subcommand("apk")]
 
 if __name__ == "__main__":
     sys.exit(run_command(COMMANDS, "python -m android_demo.assembly"))

@@ -2,14 +2,46 @@
 
 from dataclasses import dataclass
 
+from core.errors import InputError
+
 
 @dataclass(frozen=True, kw_only=True)
-class Parts:
-    """Fetch and check what other people made, and tell Maven the versions."""
+class Prepare:
+    """Fetch and check what other people made, link the resources: what `mvn` needs to compile and test by itself."""
 
     def execute(self) -> int:
-        """See `android_demo.assembly.parts`."""
+        """See `android_demo.assembly.parts` and `.resources`."""
         from android_demo.assembly.parts import gather
+        from android_demo.assembly.resources import link_resources
 
-        gather()
+        link_resources(gather())
+        return 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Apk:
+    """Compile, shrink, package and sign the app with the artefact in its assets; only what changed is done again."""
+
+    abi: tuple[str, ...] = ("arm64-v8a",)
+    """arm64-v8a, x86_64 (for emulators) or both."""
+
+    def execute(self) -> int:
+        """See `compiling` and `packaging`."""
+        from android_demo.assembly.artefact import bundled_artefact
+        from android_demo.assembly.compiling import compile_kotlin, shrink
+        from android_demo.assembly.packaging import package
+        from android_demo.assembly.parts import ABIS, gather
+        from android_demo.assembly.places import APK
+        from android_demo.assembly.resources import link_resources
+
+        unknown = [abi for abi in self.abi if abi not in ABIS]
+        if unknown or not self.abi:
+            raise InputError(f"--abi {' '.join(unknown)}: allowed are {', '.join(ABIS)}")
+        bundled_artefact()
+        parts = gather()
+        link_resources(parts)
+        compile_kotlin(parts)
+        shrink(parts)
+        changed = package(parts, self.abi)
+        print(f"{APK}  {APK.stat().st_size / 1e6:.1f} MB{'' if changed else ', unchanged'}")
         return 0

@@ -2,7 +2,7 @@
 
 .parts/maven/            class files taken out of .aar archives, as a Maven repository
 .parts/lib/ABI/*.so      native libraries
-.parts/framework.apk     Android's own manifest and resources, to link against
+.parts/framework.zip     Android's own manifest and resources, to link against
 """
 
 import shutil
@@ -69,7 +69,7 @@ def gather() -> Parts:
 
 def _parts(r8: Path, android: Path) -> Parts:
     return Parts(
-        r8=r8, android=android, framework=PARTS / "framework.apk", maven=PARTS / "maven", libraries=PARTS / "lib"
+        r8=r8, android=android, framework=PARTS / "framework.zip", maven=PARTS / "maven", libraries=PARTS / "lib"
     )
 
 
@@ -120,7 +120,7 @@ def _lay_out(archives: Mapping[str, Path], runtime: Path, folder: Path) -> None:
                 (library / name).write_bytes(aar.read(f"jni/{abi}/{name}"))
     with (
         zipfile.ZipFile(archives["android-all"]) as classes_and_resources,
-        zipfile.ZipFile(folder / "framework.apk", "w") as framework,
+        zipfile.ZipFile(folder / "framework.zip", "w") as framework,
     ):
         for name in ("AndroidManifest.xml", "resources.arsc"):
             framework.writestr(name, classes_and_resources.read(name))

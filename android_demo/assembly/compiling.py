@@ -52,11 +52,10 @@ def shrink(parts: Parts) -> None:
         shutil.rmtree(DEX, ignore_errors=True)
         DEX.mkdir()
         # Framework and JDK are two: java.* is in neither jar of the framework alone.
-        libraries = ["--lib", parts.android, "--lib", jdk_home()]
-        rules = ["--pg-conf", RULES, "--pg-conf", KEPT_CLASSES]
         run(
             "java", "-Xmx3g", "-cp", parts.r8, "com.android.tools.r8.R8", "--release",
-            "--min-api", versions()["minSdk"], *libraries, *rules,
+            "--min-api", versions()["minSdk"], "--lib", parts.android, "--lib", jdk_home(),
+            "--pg-conf", RULES, "--pg-conf", KEPT_CLASSES,
             "--pg-map-output", BUILD / "mapping.txt", "--output", DEX, archive, *app_jars(),
         )  # fmt: skip
 

@@ -75,7 +75,8 @@ def _parts(r8: Path, android: Path) -> Parts:
 
 def check(path: Path) -> None:
     """WorkError where the sha256 of `path` is not the recorded one of its name."""
-    recorded = dict(reversed(line.split()) for line in CHECKSUMS.read_text().splitlines() if line)
+    lines = (line.split() for line in CHECKSUMS.read_text().splitlines())
+    recorded = {name: expected for expected, name in lines}
     found = sha256(path)
     if recorded.get(path.name) != found:
         raise WorkError(f"{path}: its sha256 is {found}, {CHECKSUMS.name} has {recorded.get(path.name, 'none')}")

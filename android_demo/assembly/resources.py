@@ -44,6 +44,8 @@ def sdk_flags() -> list[str]:
     return [
         "--min-sdk-version", known["minSdk"], "--target-sdk-version", known["targetSdk"],
         "--version-code", known["versionCode"],
+        # Debuggable, as a debug key asks for: without it adb may not read what the benchmark wrote.
+        "--debug-mode",
     ]  # fmt: skip
 
 
@@ -56,7 +58,8 @@ def _link(parts: Parts, source: Path) -> None:
     shutil.rmtree(GENERATED, ignore_errors=True)
     GENERATED.mkdir(parents=True)
     # Gradle takes the package from its own script and refuses one in the file; aapt2 needs it there.
-    write_if_new(MANIFEST, source.read_text().replace("<manifest ", f'<manifest package="{NAMESPACE}" ', 1))
+    text = source.read_text().replace("<manifest ", f'<manifest package="{NAMESPACE}" ', 1)
+    write_if_new(MANIFEST, text.replace("${executorchVersion}", versions()["executorch"]))
     compiled = WORK / "resources.zip"
     run("aapt2", "compile", "--dir", MAIN / "res", "-o", compiled)
     run(

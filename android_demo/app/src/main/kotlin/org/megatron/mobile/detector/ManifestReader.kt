@@ -29,9 +29,9 @@ internal fun manifestOf(document: JsonObject): Manifest {
 }
 
 private fun preprocessOf(spec: JsonObject) = PreprocessSpec(
-    size = spec.within("size", 32.0..1024.0).toInt().also { if (it % 32 != 0) spec.fail("size", "a multiple of 32") },
+    size = spec.within("size", 32..1024).also { if (it % 32 != 0) spec.fail("size", "a multiple of 32") },
     margin = spec.within("margin", 1.0..3.0),
-    padding = spec.within("padding", 0.0..255.0).toInt(),
+    padding = spec.within("padding", 0..255),
     fit = spec.one("fit", FITS),
 )
 
@@ -41,7 +41,7 @@ private fun decisionOf(decision: JsonObject): Decision {
     if (decision.whole("positive_index") != 1L) decision.fail("positive_index", "1")
     return Decision(
         frameRate = decision.within("frame_rate", Double.MIN_VALUE..240.0),
-        hop = decision.within("hop", 1.0..WINDOW.toDouble()).toInt(),
+        hop = decision.within("hop", 1..WINDOW),
         minCoverage = decision.within("min_coverage", Double.MIN_VALUE..1.0),
         temperature = decision.within("temperature", Double.MIN_VALUE..Double.MAX_VALUE),
         threshold = decision.within("threshold", 0.0..1.0),
@@ -93,6 +93,12 @@ private fun JsonObject.within(name: String, range: ClosedFloatingPointRange<Doub
     val value = number(name)
     if (value !in range) fail(name, "a number from ${range.start} to ${range.endInclusive}")
     return value
+}
+
+private fun JsonObject.within(name: String, range: IntRange): Int {
+    val value = whole(name)
+    if (value !in range.first.toLong()..range.last.toLong()) fail(name, "a whole number in $range")
+    return value.toInt()
 }
 
 /** Whether [path], which should be relative and with forward slashes, leaves the folder that names it. */

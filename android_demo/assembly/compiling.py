@@ -11,6 +11,7 @@ from android_demo.assembly.resources import KEPT_CLASSES
 from android_demo.assembly.tools import jdk_home, require_tools, run
 from core.command_line import say
 
+PART_GROUP = "org/megatron/parts"
 RULES = DEMO / "app/proguard-rules.pro"
 CLASS_PATH = WORK / "class-path.txt"
 DEX = WORK / "dex"
@@ -24,7 +25,7 @@ def compile_kotlin(parts: Parts) -> None:
     def work() -> None:
         say("compiling")
         run(
-            "mvn", "-q", "-B", "process-classes", goal, "-Dmdep.includeScope=runtime",
+            "mvn", "-q", "-B", "process-classes", goal, "-DincludeScope=runtime",
             f"-Dmdep.outputFile={CLASS_PATH}", folder=DEMO,
         )  # fmt: skip
 
@@ -47,7 +48,9 @@ def shrink(parts: Parts) -> None:
     def work() -> None:
         say("shrinking")
         for jar in app_jars():
-            check(jar)
+            # What was taken out of an archive was held to its checksum then.
+            if PART_GROUP not in jar.as_posix():
+                check(jar)
         archive = shutil.make_archive(str(WORK / "classes"), "zip", CLASSES)
         shutil.rmtree(DEX, ignore_errors=True)
         DEX.mkdir()

@@ -1,6 +1,7 @@
 """From linked resources, code, native libraries and assets to one signed file."""
 
 import os
+import struct
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,10 +18,16 @@ from core.errors import WorkError
 
 EPOCH = (1981, 1, 1, 1, 1, 2)
 """The time in every entry, so that the same inputs give the same bytes."""
-AS_IT_IS = {".pte", ".so", ".arsc"}
-"""Never compressed: mapped into memory, or read, where they lie. The program's weights hardly shrink."""
-PAGE_BYTES = "16384"
-"""What is not compressed is aligned to this, for phones whose memory pages are that large."""
+AS_IT_IS = {".pte", ".arsc"}
+"""Never compressed: read where it lies; a program's weights hardly shrink.
+
+Native libraries are compressed, and unpacked by the installer: as they are they would take more than half of the 40 MB
+that the app may have.
+"""
+PAGE_BYTES = 16384
+"""Memory pages of newer phones: what is not compressed is aligned to it, and so are the libraries' own segments."""
+LOADED = 1
+"""The type of an ELF segment that is loaded."""
 NETWORK = ("android.permission.INTERNET", "android.permission.ACCESS_NETWORK_STATE")
 
 KEY_ALIAS, KEY_PASSWORD = "androiddebugkey", "android"
@@ -44,7 +51,7 @@ def package(parts: Parts, abis: Sequence[str]) -> bool:
 def verify(apk: Path) -> None:
     """WorkError where the signature of `apk` does not hold, it is not aligned, or it may reach the network."""
     run("apksigner", "verify", "--min-sdk-version", versions()["minSdk"], apk)
-    run("zipalign", "-c", PAGE_BYTES, apk)
+    run("zipalign", "-c", str(PAGE_BYTES), apk)
     permissions = run("aapt2", "dump", "permissions", apk)
     for permission in NETWORK:
         if permission in permissions:
@@ -53,6 +60,9 @@ def verify(apk: Path) -> None:
 
 def _package(libraries: Sequence[Path], key: Path) -> None:
     say("packaging")
+    for library in libraries:
+        if segment_alignment(library) % PAGE_BYTES:
+            raise WorkError(f"{library}: its segments do not suit memory pages of {PAGE_BYTES} bytes")
     plain, aligned, signed = (WORK / f"app.{state}" for state in ("plain", "aligned", "signed"))
     with zipfile.ZipFile(plain, "w") as out:
         with zipfile.ZipFile(LINKED) as linked:
@@ -64,7 +74,7 @@ def _package(libraries: Sequence[Path], key: Path) -> None:
             _add(out, f"lib/{library.parent.name}/{library.name}", library.read_bytes())
         for asset in sorted(file for file in ASSETS.rglob("*") if file.is_file()):
             _add(out, f"assets/{asset.relative_to(ASSETS).as_posix()}", asset.read_bytes())
-    run("zipalign", "-f", PAGE_BYTES, plain, aligned)
+    run("zipalign", "-f", str(PAGE_BYTES), plain, aligned)
     run(
         "apksigner", "sign", "--ks", key, "--ks-pass", f"pass:{KEY_PASSWORD}", "--ks-key-alias", KEY_ALIAS,
         "--min-sdk-version", versions()["minSdk"], "--v4-signing-enabled", "false", "--out", signed, aligned,
@@ -73,6 +83,16 @@ def _package(libraries: Sequence[Path], key: Path) -> None:
     os.replace(signed, APK)
     for left in (plain, aligned):
         left.unlink()
+
+
+def segment_alignment(library: Path) -> int:
+    """The least alignment in bytes of the segments that are loaded of a 64-bit little-endian ELF library."""
+    content = library.read_bytes()
+    assert content[:6] == b"\x7fELF\x02\x01"
+    (table,) = struct.unpack_from("<Q", content, 0x20)
+    size, count = struct.unpack_from("<HH", content, 0x36)
+    headers = [struct.unpack_from("<IIQQQQQQ", content, table + index * size) for index in range(count)]
+    return min(int(header[7]) for header in headers if header[0] == LOADED)
 
 
 def _add(out: zipfile.ZipFile, name: str, content: bytes) -> None:

@@ -5,6 +5,7 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
+from core.command_line import say
 from core.errors import InputError, WorkError
 
 PACKAGES = {
@@ -34,12 +35,12 @@ def require_tools(names: Sequence[str]) -> None:
 
 
 def run(*command: str | Path, folder: Path | None = None) -> str:
-    """Run a program to its end; its stdout. WorkError with the end of what it said where it fails."""
+    """Run a program to its end; its stdout. Where it fails, what it said goes to stderr and WorkError names it."""
     words = [str(word) for word in command]
     done = subprocess.run(words, cwd=folder, capture_output=True, text=True, check=False)
     if done.returncode:
-        said = (done.stdout + done.stderr).strip().splitlines()
-        raise WorkError(f"{Path(words[0]).name} failed: " + "\n".join(said[-30:]))
+        say((done.stdout + done.stderr).strip())
+        raise WorkError(f"{Path(words[0]).name} failed with exit code {done.returncode}; its own words are above")
     return done.stdout
 
 

@@ -5,10 +5,14 @@ from typing import Annotated
 
 from tyro.conf import subcommand
 
-from android_demo.assembly.command import Apk, Prepare
+from android_demo.assembly.command import Apk, Prepare, Runtime
 from core.command_line import run_command
 
-COMMANDS = Annotated[Prepare, subcommand("prepare")] | Annotated[Apk, subcommand("apk")]
+COMMANDS = (
+    Annotated[Apk, subcommand("apk")]
+    | Annotated[Prepare, subcommand("prepare")]
+    | Annotated[Runtime, subcommand("runtime")]
+)
 
 if __name__ == "__main__":
     sys.exit(run_command(COMMANDS, "python -m android_demo.assembly"))

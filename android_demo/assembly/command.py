@@ -1,6 +1,7 @@
 """`python -m android_demo.assembly`: the app without Gradle."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from core.errors import InputError
 
@@ -24,10 +25,12 @@ class Apk:
 
     abi: tuple[str, ...] = ("arm64-v8a",)
     """arm64-v8a, x86_64 (for emulators) or both."""
+    artifact: Path | None = None
+    """Folder of artefacts to bundle first; if not given, what `python -m export --bundle` bundled."""
 
     def execute(self) -> int:
         """See `compiling` and `packaging`."""
-        from android_demo.assembly.artefact import bundled_artefact
+        from android_demo.assembly.artefact import bundle_other, bundled_artefact, check_program
         from android_demo.assembly.compiling import compile_kotlin, shrink
         from android_demo.assembly.packaging import package
         from android_demo.assembly.parts import ABIS, gather
@@ -37,11 +40,29 @@ class Apk:
         unknown = [abi for abi in self.abi if abi not in ABIS]
         if unknown or not self.abi:
             raise InputError(f"--abi {' '.join(unknown)}: allowed are {', '.join(ABIS)}")
+        if self.artifact is not None:
+            bundle_other(self.artifact)
         bundled_artefact()
         parts = gather()
+        check_program(parts)
         link_resources(parts)
         compile_kotlin(parts)
         shrink(parts)
         changed = package(parts, self.abi)
         print(f"{APK}  {APK.stat().st_size / 1e6:.1f} MB{'' if changed else ', unchanged'}")
+        return 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Runtime:
+    """Record what the packed runtime contains, after its version was changed."""
+
+    def execute(self) -> int:
+        """See `android_demo.assembly.contents`."""
+        from android_demo.assembly.contents import write_table
+        from android_demo.assembly.parts import gather
+        from export.preflight import TABLE
+
+        news = write_table(gather().runtimes())
+        print(f"{TABLE}{'' if news else ', unchanged'}")
         return 0

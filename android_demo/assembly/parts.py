@@ -42,6 +42,10 @@ class Parts:
         """The native libraries for `abi`."""
         return sorted((self.libraries / abi).glob("*.so"))
 
+    def runtimes(self) -> dict[str, Path]:
+        """The runtime's own library, by ABI."""
+        return {abi: self.libraries / abi / "libexecutorch.so" for abi in ABIS}
+
 
 def gather() -> Parts:
     """Fetch what is not there yet, check it, and lay it out.

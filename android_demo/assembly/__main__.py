@@ -5,13 +5,14 @@ from typing import Annotated
 
 from tyro.conf import subcommand
 
-from android_demo.assembly.command import Apk, Prepare, Runtime
+from android_demo.assembly.command import Apk, Prepare, Runtime, Test
 from core.command_line import run_command
 
 COMMANDS = (
     Annotated[Apk, subcommand("apk")]
     | Annotated[Prepare, subcommand("prepare")]
     | Annotated[Runtime, subcommand("runtime")]
+    | Annotated[Test, subcommand("test")]
 )
 
 if __name__ == "__main__":

@@ -66,3 +66,21 @@ class Runtime:
         news = write_table(gather().runtimes())
         print(f"{TABLE}{'' if news else ', unchanged'}")
         return 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Test:
+    """Run the JVM tests on the golden vectors of an artefact."""
+
+    artifact: Path | None = None
+    """Folder of artefacts; if not given, the bundle in the app's assets, or else artifacts/demo."""
+
+    def execute(self) -> int:
+        """See `android_demo.assembly.testing`."""
+        from android_demo.assembly.testing import run_jvm_tests
+
+        outcome = run_jvm_tests(self.artifact)
+        for test, reason in outcome.skipped.items():
+            print(f"skipped {test}: {reason}")
+        print(f"{outcome.passed} JVM tests passed, {len(outcome.skipped)} skipped")
+        return 0

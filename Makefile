@@ -60,4 +60,4 @@ format: $(VENV)/.installed-all,test,lint
 	@$(PY) -m ruff format .
 
 clean:
-	rm -rf data/demo stores/demo runs/demo artifacts/demo reports/demo android_demo/build
+	rm -rf data/demo stores/demo runs/demo artifacts/demo reports/demo android_demo/build android_demo/app/src/main/assets

@@ -5,12 +5,13 @@ from typing import Annotated
 
 from tyro.conf import subcommand
 
-from android_demo.assembly.command import Apk, Prepare, Runtime, Test
+from android_demo.assembly.command import Apk, Prepare, Preprocessing, Runtime, Test
 from core.command_line import run_command
 
 COMMANDS = (
     Annotated[Apk, subcommand("apk")]
     | Annotated[Prepare, subcommand("prepare")]
+    | Annotated[Preprocessing, subcommand("preprocessing")]
     | Annotated[Runtime, subcommand("runtime")]
     | Annotated[Test, subcommand("test")]
 )

@@ -84,3 +84,22 @@ class Test:
             print(f"skipped {test}: {reason}")
         print(f"{outcome.passed} JVM tests passed, {len(outcome.skipped)} skipped")
         return 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Preprocessing:
+    """Time preprocessing of 1080p frames in Kotlin on this machine beside OpenCV on one thread."""
+
+    def execute(self) -> int:
+        """Exit code 3 where Kotlin takes too long or allocates."""
+        from android_demo.assembly.speed import ALLOWED, measure_preprocessing
+
+        holds = True
+        for speed in measure_preprocessing():
+            print(
+                f"{speed.reads}: Kotlin {speed.kotlin_ms:.2f} ms, OpenCV on one thread {speed.opencv_ms:.2f} ms, "
+                f"ratio {speed.ratio:.2f} (at most {ALLOWED:g}); "
+                f"{speed.allocated_bytes} bytes allocated in {speed.calls} calls"
+            )
+            holds &= speed.ratio <= ALLOWED and speed.allocated_bytes == 0
+        return 0 if holds else 3

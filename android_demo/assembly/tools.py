@@ -9,9 +9,9 @@ from core.command_line import say
 from core.errors import InputError, WorkError
 
 PACKAGES = {
-    "javac": "openjdk-17-jdk-headless",
-    "java": "openjdk-17-jdk-headless",
-    "keytool": "openjdk-17-jdk-headless",
+    "javac": "default-jdk-headless",
+    "java": "default-jdk-headless",
+    "keytool": "default-jdk-headless",
     "mvn": "maven",
     "npm": "npm",
     "aapt2": "aapt",

@@ -121,10 +121,9 @@ class CheckActivity : Screen() {
         val timeline = find<TimelineView>(R.id.timeline)
         timeline.show(state.report)
         timeline.positionMs = positionMs.toDouble()
-        find<FilmView>(R.id.film).apply {
-            close()
-            show(state.video, state.postcard, positionMs)
-        }
+        val film = find<FilmView>(R.id.film)
+        film.close()
+        film.show(state.video, state.postcard, positionMs)
         renderFaces(state.faces)
         renderWindows(state.report)
         val cost = state.report.cost

@@ -6,6 +6,7 @@ import android.os.Handler
 import android.os.Looper
 import org.megatron.mobile.benchmark.BenchmarkRun
 import org.megatron.mobile.benchmark.Phone
+import org.megatron.mobile.detector.ArtifactFiles
 import org.megatron.mobile.media.Camera2
 import org.megatron.mobile.media.Cameras
 import org.megatron.mobile.media.DecodedVideo
@@ -24,7 +25,7 @@ class Phoneside(
     val videos: VideoOpener,
     val finder: () -> FaceFinder,
     val cameras: Cameras,
-    val files: AssetFiles,
+    val files: ArtifactFiles,
     /** For checks and measurements, one after another. */
     val worker: Executor,
     /** For what must not wait for those. */
@@ -83,7 +84,7 @@ open class MegatronApp : Application() {
 
     private fun executorchVersion(): String {
         val flags = android.content.pm.PackageManager.GET_META_DATA
-        return packageManager.getApplicationInfo(packageName, flags).metaData?.get("executorch")?.toString() ?: "unknown"
+        return packageManager.getApplicationInfo(packageName, flags).metaData?.getString("executorch") ?: "unknown"
     }
 }
 

@@ -1,5 +1,6 @@
 package org.megatron.mobile.ui
 
+import android.annotation.TargetApi
 import android.content.ContentResolver
 import android.content.Intent
 import android.net.Uri
@@ -20,11 +21,14 @@ fun videoName(resolver: ContentResolver, uri: String): String {
     return told ?: parsed.lastPathSegment?.substringAfterLast('/') ?: uri
 }
 
+@TargetApi(Build.VERSION_CODES.TIRAMISU)
+private fun typedStream(intent: Intent): Uri? = intent.getParcelableExtra(Intent.EXTRA_STREAM, Uri::class.java)
+
 /** The video that a share brings, null where it brings none. A file of this app's own is not for others to name. */
 fun sharedVideo(intent: Intent): Uri? {
     if (intent.action != Intent.ACTION_SEND) return null
     val uri = if (Build.VERSION.SDK_INT >= Build.VERSION_CODES.TIRAMISU) {
-        intent.getParcelableExtra(Intent.EXTRA_STREAM, Uri::class.java)
+        typedStream(intent)
     } else {
         @Suppress("DEPRECATION")
         intent.getParcelableExtra(Intent.EXTRA_STREAM)

@@ -24,6 +24,8 @@ def compile_kotlin(parts: Parts) -> None:
 
     def work() -> None:
         say("compiling")
+        # The compiler leaves the classes of a source that is gone.
+        shutil.rmtree(CLASSES, ignore_errors=True)
         run(
             "mvn", "-q", "-B", "process-classes", goal, "-DincludeScope=runtime",
             f"-Dmdep.outputFile={CLASS_PATH}", folder=DEMO,

@@ -20,6 +20,7 @@ WORK = BUILD / "apk"
 GENERATED = WORK / "generated"
 TEST_CONFIG = WORK / "test-config"
 CLASSES = BUILD / "maven/classes"
+TEST_CLASSES = BUILD / "maven/test-classes"
 APK = BUILD / "megatron.apk"
 
 

@@ -10,6 +10,7 @@ from android_demo.assembly.freshness import redo
 from android_demo.assembly.parts import Parts
 from android_demo.assembly.places import ASSETS, DEMO, GENERATED, MAIN, TEST_CONFIG, WORK
 from android_demo.assembly.tools import require_tools, run
+from export.preflight import TABLE, packed_runtime
 
 NAMESPACE = "org.megatron.mobile"
 LINKED = WORK / "resources.ap_"
@@ -27,7 +28,7 @@ def link_resources(parts: Parts) -> None:
     redo(
         "resources",
         lambda: _link(parts, source),
-        inputs=[MAIN / "res", source, parts.framework, Path(__file__)],
+        inputs=[MAIN / "res", source, parts.framework, TABLE, Path(__file__)],
         outputs=[LINKED, KEPT_CLASSES, GENERATED],
         words=[*sdk_flags(), version_name()],
     )
@@ -59,7 +60,7 @@ def _link(parts: Parts, source: Path) -> None:
     GENERATED.mkdir(parents=True)
     # Gradle takes the package from its own script and refuses one in the file; aapt2 needs it there.
     text = source.read_text().replace("<manifest ", f'<manifest package="{NAMESPACE}" ', 1)
-    write_if_new(MANIFEST, text.replace("${executorchVersion}", versions()["executorch"]))
+    write_if_new(MANIFEST, text.replace("${executorchVersion}", packed_runtime().package))
     compiled = WORK / "resources.zip"
     run("aapt2", "compile", "--dir", MAIN / "res", "-o", compiled)
     run(

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from android_demo.assembly.compiling import CLASS_PATH, app_jars
 from android_demo.assembly.parts import gather
-from android_demo.assembly.places import BUILD, CLASSES, DEMO
+from android_demo.assembly.places import CLASSES, DEMO, TEST_CLASSES
 from android_demo.assembly.resources import link_resources
 from android_demo.assembly.tools import require_tools, run
 from core.preprocess import Box, Image, PreprocessSpec, preprocess
@@ -55,7 +55,7 @@ def measure_preprocessing() -> list[Speed]:
     )  # fmt: skip
     spec = product_named("faceforensics").preprocess
     pictures, boxes = _pictures(), _boxes()
-    class_path = ":".join(map(str, (CLASSES, BUILD / "maven/test-classes", *app_jars())))
+    class_path = ":".join(map(str, (CLASSES, TEST_CLASSES, *app_jars())))
     with tempfile.TemporaryDirectory() as folder:
         planes = _write(Path(folder), pictures, boxes, spec)
         said = run("java", "-cp", class_path, "org.megatron.mobile.measure.PreprocessingSpeedKt", folder)

@@ -8,7 +8,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 from android_demo.assembly.parts import gather
-from android_demo.assembly.places import BUILD, DEMO
+from android_demo.assembly.places import BUILD, CLASSES, DEMO, TEST_CLASSES
 from android_demo.assembly.resources import link_resources
 from android_demo.assembly.tools import missing_tools, require_tools, run
 from core.command_line import say
@@ -46,7 +46,9 @@ def run_jvm_tests(artifact: Path | None) -> Outcome:
     require_tools(NEEDED)
     link_resources(gather())
     say("compiling, and running the JVM tests")
-    shutil.rmtree(REPORTS, ignore_errors=True)
+    # The compiler leaves the classes of a source that is gone, and their tests would run.
+    for left in (REPORTS, CLASSES, TEST_CLASSES):
+        shutil.rmtree(left, ignore_errors=True)
     chosen = [] if artifact is None else [f"-Dmegatron.artifact={artifact.resolve()}"]
     run("mvn", "-q", "-B", "test", *chosen, folder=DEMO)
     return _outcome()

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from android_demo.assembly.files import write_if_new
 from android_demo.assembly.places import CATALOG, MAVEN_CONFIG
+from android_demo.assembly.tools import SHORT_LIVED
 
 
 def versions(file: Path = CATALOG) -> Mapping[str, str]:
@@ -15,5 +16,6 @@ def versions(file: Path = CATALOG) -> Mapping[str, str]:
 
 
 def write_maven_config() -> None:
-    """Every version as a property on Maven's command line, which it reads from this file by itself."""
+    """Every version as a property on Maven's command line, and how its JVM runs: it reads these files by itself."""
+    write_if_new(MAVEN_CONFIG.with_name("jvm.config"), "\n".join(SHORT_LIVED) + "\n")
     write_if_new(MAVEN_CONFIG, "".join(f"-D{name}={version}\n" for name, version in versions().items()))

@@ -8,7 +8,7 @@ from android_demo.assembly.freshness import redo
 from android_demo.assembly.parts import Parts, check
 from android_demo.assembly.places import BUILD, CATALOG, CLASSES, DEMO, GENERATED, MAIN, WORK
 from android_demo.assembly.resources import KEPT_CLASSES
-from android_demo.assembly.tools import jdk_home, require_tools, run
+from android_demo.assembly.tools import SHORT_LIVED, jdk_home, require_tools, run
 from core.command_line import say
 
 PART_GROUP = "org/megatron/parts"
@@ -58,7 +58,7 @@ def shrink(parts: Parts) -> None:
         DEX.mkdir()
         # Framework and JDK are two: java.* is in neither jar of the framework alone.
         run(
-            "java", "-Xmx3g", "-cp", parts.r8, "com.android.tools.r8.R8", "--release",
+            "java", *SHORT_LIVED, "-cp", parts.r8, "com.android.tools.r8.R8", "--release",
             "--min-api", versions()["minSdk"], "--lib", parts.android, "--lib", jdk_home(),
             "--pg-conf", RULES, "--pg-conf", KEPT_CLASSES,
             "--pg-map-output", BUILD / "mapping.txt", "--output", DEX, archive, *app_jars(),

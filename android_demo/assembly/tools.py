@@ -20,6 +20,9 @@ PACKAGES = {
 }
 """The Debian package of every program that the build calls."""
 
+SHORT_LIVED = ("-Xmx3g", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
+"""For a JVM that ends before its best compiler has paid off: on two cores half of the time goes there."""
+
 
 def missing_tools(names: Sequence[str]) -> list[str]:
     """Those of `names` that are not on the path."""

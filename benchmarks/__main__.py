@@ -5,13 +5,14 @@ from typing import Annotated
 
 from tyro.conf import subcommand
 
-from benchmarks.commands import Preparation, Run, Summary
+from benchmarks.commands import Boxes, Preparation, Run, Summary
 from core.command_line import run_command
 
 COMMANDS = (
     Annotated[Run, subcommand("run")]
     | Annotated[Summary, subcommand("summary")]
     | Annotated[Preparation, subcommand("preparation")]
+    | Annotated[Boxes, subcommand("boxes")]
 )
 
 if __name__ == "__main__":

@@ -100,6 +100,42 @@ class Preparation:
         return 0
 
 
+@dataclass(frozen=True, kw_only=True)
+class Boxes:
+    """How far verdicts depend on whose face boxes they are: dlib's, or those of a phone's detectors."""
+
+    corpus: Annotated[Path, tyro.conf.Positional]
+    """A corpus; its test side is judged."""
+    artifact: Path = Path("artifacts/demo")
+    """A folder that `python -m export` wrote."""
+    json: bool = False
+    """Print one JSON document on stdout and nothing else."""
+
+    def execute(self) -> int:
+        """See `benchmarks.boxes`."""
+        from core.corpus import read_corpus
+        from core.manifest import open_to_judge
+        from core.runtimes import open_runtime, preferred_artifact
+
+        manifest = open_to_judge(self.artifact, allow_untrained=False)
+        row = preferred_artifact(manifest)
+        corpus = read_corpus(self.corpus, undivided=True)
+        entries = [entry for entry in corpus.entries if entry.split == "test"]
+        if not entries:
+            raise InputError(f"{self.corpus}: no video on its test side; give a corpus that has one")
+        runtime = open_runtime(self.artifact, row)
+        from benchmarks.boxes import measure_boxes
+        from benchmarks.tables import boxes_table
+
+        with progress(f"boxes {self.corpus}") as report:
+            measured = measure_boxes(self.corpus, entries, runtime, manifest, on_progress=report)
+        if self.json:
+            print(measured.model_dump_json(indent=2))
+        else:
+            page().print(boxes_table(measured))
+        return 0
+
+
 def _report_folder(artifact: Path) -> Path:
     return Path("reports") / artifact.name
 

@@ -11,11 +11,12 @@ export OMP_WAIT_POLICY := PASSIVE
 HELD_OUT = $$(awk -F, '$$5 == "test" && !seen[$$2]++ { print "data/demo/" $$1 }' data/demo/corpus.csv)
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint format clean
+.PHONY: help install demo test lint format apk clean
 
 help:
 	@echo "make install   make the environment in $(VENV)"
 	@echo "make demo      the whole line on a generated corpus: train, export, measure, judge"
+	@echo "make apk       the Android app with the demo's model: android_demo/build/megatron.apk"
 	@echo "make test      install what tests need and run them all"
 	@echo "make lint      ruff, ruff format --check, mypy --strict"
 	@echo "make format    let ruff fix and format"
@@ -37,13 +38,17 @@ install:
 demo: install
 	@$(PY) -m core demo data/demo
 	@$(PY) -m distill --recipe demo
-	@$(PY) -m export --run runs/demo
+	@$(PY) -m export --run runs/demo --bundle
 	@env -u OMP_WAIT_POLICY $(PY) -m benchmarks --artifact artifacts/demo --quick
 	@$(PY) -m core detect --artifact artifacts/demo $(HELD_OUT)
 	@$(PY) -m benchmarks summary --artifact artifacts/demo
 
 test: $(VENV)/.installed-all,test
 	@$(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+
+# ABI="arm64-v8a x86_64" for phones and emulators; ARTIFACT=DIR bundles another folder of artefacts first.
+apk: install
+	@$(PY) -m android_demo.assembly apk $(if $(ABI),--abi $(ABI)) $(if $(ARTIFACT),--artifact $(ARTIFACT))
 
 lint: $(VENV)/.installed-all,test,lint
 	@$(PY) -m ruff check .
@@ -55,4 +60,4 @@ format: $(VENV)/.installed-all,test,lint
 	@$(PY) -m ruff format .
 
 clean:
-	rm -rf data/demo stores/demo runs/demo artifacts/demo reports/demo
+	rm -rf data/demo stores/demo runs/demo artifacts/demo reports/demo android_demo/build android_demo/app/src/main/assets

@@ -5,7 +5,8 @@ from typing import Annotated
 
 from tyro.conf import subcommand
 
-from benchmarks.commands import BuildRunner, Compare, Preparation, Run, Summary
+from benchmarks.commands import BuildRunner, Compare, Run, Summary
+from benchmarks.studies import Boxes, Preparation
 from core.command_line import run_command
 
 COMMANDS = (
@@ -13,6 +14,7 @@ COMMANDS = (
     | Annotated[Summary, subcommand("summary")]
     | Annotated[Compare, subcommand("compare")]
     | Annotated[Preparation, subcommand("preparation")]
+    | Annotated[Boxes, subcommand("boxes")]
     | Annotated[BuildRunner, subcommand("build-runner")]
 )
 

@@ -18,7 +18,7 @@ from benchmarks.results import RESULTS, Results, read_results
 from benchmarks.row import Row
 from benchmarks.sheets import comparison_sheet, latency_sheet
 from benchmarks.subject import Subject, subject_of
-from benchmarks.tables import preparation_table, table
+from benchmarks.tables import table
 from benchmarks.targets import Targets, read_targets
 from benchmarks.verdict_sheets import baseline_sheet, budget_sheet, change_sheet
 from benchmarks.versions import installed_versions
@@ -168,31 +168,6 @@ class Summary:
         console.print(table(comparison_sheet(subject_of(manifest), read_results(report / RESULTS))))
         for title, path in _places(self.artifact, manifest, report):
             console.print(f"{title:<10}{path}", highlight=False)
-        return 0
-
-
-@dataclass(frozen=True, kw_only=True)
-class Preparation:
-    """Compare preparation with the reference's way, every frame decoded and searched by dlib, on the same videos."""
-
-    corpus: Annotated[Path, tyro.conf.Positional]
-    """A folder of videos, labelled or not."""
-    memory: bool = False
-    """Prepare ten copies of the corpus as well, to see that memory stays flat."""
-    json: bool = False
-    """Print one JSON document on stdout and nothing else."""
-
-    def execute(self) -> int:
-        """See `benchmarks.preparation`."""
-        from benchmarks.host import machine
-        from benchmarks.preparation import measure_preparation
-
-        with progress(f"preparation {self.corpus}") as report:
-            measured = measure_preparation(self.corpus, machine=machine(), memory=self.memory, on_progress=report)
-        if self.json:
-            print(measured.model_dump_json(indent=2))
-        else:
-            page().print(preparation_table(measured))
         return 0
 
 

@@ -7,6 +7,7 @@ from rich.table import Table
 from benchmarks.sheets import Sheet
 
 if TYPE_CHECKING:
+    from benchmarks.boxes import BoxStability
     from benchmarks.preparation import PreparationReport
 
 
@@ -48,6 +49,23 @@ def preparation_table(report: "PreparationReport") -> Table:
     )
     machine = report.machine
     table.caption = f"{machine.cpu}, {machine.cores} cores, load {machine.load_average[0]:.1f} before"
+    return table
+
+
+def boxes_table(stability: "BoxStability") -> Table:
+    """Verdicts on other boxes than dlib's, beside those on dlib's."""
+    table = Table("boxes", "verdicts equal", "right", "mean change", "largest change")
+    for column in table.columns[1:]:
+        column.justify = "right"
+    table.add_row("dlib's own", "", f"{stability.correct} of {stability.videos}", "", "")
+    for row in stability.rows:
+        table.add_row(
+            row.deviation,
+            f"{row.equal_verdicts} of {row.videos}",
+            f"{row.correct} of {row.videos}",
+            *("-" if change is None else f"{change:.3f}" for change in (row.mean_change, row.largest_change)),
+        )
+    table.caption = f"{stability.artifact}; changes are of a video's fake probability"
     return table
 
 

@@ -9,6 +9,7 @@ from core.manifest import MANIFEST, Manifest, open_artifacts, open_to_judge, rea
 from core.runs import write_json
 from core.runtimes import preferred_artifact
 from export.folder import put_in_place, staging
+from export.preflight import refuse_what_is_missing
 
 ASSETS = Path("android_demo/app/src/main/assets")
 
@@ -17,7 +18,8 @@ def bundle(artifacts: Path, assets: Path = ASSETS, *, allow_untrained: bool = Fa
     """Copy what the app runs from a folder of artefacts to `assets`; the manifest that was written there.
 
     A former bundle is replaced whole or, where anything fails, not at all. Raises InputError where the artefacts are
-    damaged or untrained, where none of them is for ExecuTorch, or where `assets` holds anything but a bundle.
+    damaged or untrained, where none of them is for ExecuTorch, where the app's runtime lacks what the program asks for,
+    or where `assets` holds anything but a bundle.
     """
     manifest = open_to_judge(artifacts, allow_untrained=allow_untrained)
     row = preferred_artifact(manifest)
@@ -29,6 +31,7 @@ def bundle(artifacts: Path, assets: Path = ASSETS, *, allow_untrained: bool = Fa
     if manifest.golden is None:
         raise InputError(f"{artifacts}: has no golden vectors, which the app checks itself with; export it again")
     refuse_other_assets(assets)
+    refuse_what_is_missing(artifacts / row.path)
     with staging(assets) as scratch:
         shutil.copy2(artifacts / row.path, scratch / row.path)
         shutil.copytree(artifacts / manifest.golden, scratch / manifest.golden)

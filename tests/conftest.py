@@ -29,11 +29,15 @@ def clips() -> Path:
 
 @pytest.fixture(scope="session")
 def line(tmp_path_factory: pytest.TempPathFactory) -> "Line":
-    """Every stage run once, on a small corpus, by whichever worker needs it first; the others wait for it."""
+    """Every stage run once, on a small corpus, by whichever worker needs it first; the others wait for it.
+
+    Below MEGATRON_LINE where that names a folder, for whoever goes on with what the line left.
+    """
     from tests.line import line_below, run_the_line
 
     own = tmp_path_factory.getbasetemp()
-    folder = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "line"
+    shared = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "line"
+    folder = Path(os.environ.get("MEGATRON_LINE", shared))
     folder.mkdir(exist_ok=True)
     with (folder / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -45,5 +49,5 @@ def line(tmp_path_factory: pytest.TempPathFactory) -> "Line":
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The line takes longest and begins; whoever else needs it comes last, so that nobody waits."""
-    places = {"test_line.py": 0, "test_quickstart.py": 0, "test_line_detect.py": 2}
+    places = {"test_line.py": 0, "test_quickstart.py": 0, "test_line_detect.py": 2, "test_jvm.py": 2}
     items.sort(key=lambda item: places.get(item.path.name, 1))

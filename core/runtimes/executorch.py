@@ -21,7 +21,7 @@ class ExecuTorchRuntime:
 
     def __init__(self, path: Path, methods: Sequence[str], *, threads: int | None = None) -> None:
         """Load `methods` of the program at `path`; InputError where it is no such program."""
-        with _without_chatter():
+        with without_chatter():
             try:
                 # Quantise operators left outside the delegate find their kernels only after this import.
                 import executorch.kernels.quantized  # noqa: F401
@@ -31,7 +31,7 @@ class ExecuTorchRuntime:
                 raise missing_extra("executorch", error) from error
         self.version = version("executorch")
         try:
-            with _without_chatter():
+            with without_chatter():
                 if threads is not None:
                     # XNNPACK's pool belongs to the process; nothing may run in it while its size changes.
                     portable_lib._unsafe_reset_threadpool(threads)
@@ -49,7 +49,7 @@ class ExecuTorchRuntime:
 
 
 @contextlib.contextmanager
-def _without_chatter() -> Iterator[None]:
+def without_chatter() -> Iterator[None]:
     """Keep the runtime's notes about the processor and its own imports off stderr, the C++ ones too.
 
     What matters comes as an exception; a command's stderr is for its own lines.

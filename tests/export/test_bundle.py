@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 
 from core.errors import InputError
 from core.golden import GOLDEN
@@ -14,8 +15,10 @@ from export.bundle import bundle
 from export.card import CARD
 from export.folder import GOLDEN_FOLDER, publish, staging
 from export.golden import write_golden
+from export.preflight import packed_runtime
 from export.source import Source
 from export.targets import chosen_variants
+from tests.export.lowering import lowered
 
 PARITY = Parity(cases=40, max_abs=0.5, cosine=0.999, agreement=None)
 
@@ -28,7 +31,7 @@ def vectors(tmp_path_factory: pytest.TempPathFactory, source: Source) -> Path:
 
 
 def exported(
-    folder: Path, source: Source, vectors: Path | None, *, target: str = "all", content: str = "program"
+    folder: Path, source: Source, vectors: Path | None, *, target: str = "all", content: bytes = b"program"
 ) -> Manifest:
     """Artefacts whose programs are `content`."""
     with staging(folder) as scratch:
@@ -38,7 +41,7 @@ def exported(
             if path.suffix != ".pte":
                 path.mkdir()
                 path = path / "encode"
-            path.write_text(content)
+            path.write_bytes(content)
             outcomes.append(Outcome(variant=variant, problem=None, parity=PARITY))
         if vectors is not None:
             (scratch / GOLDEN_FOLDER).symlink_to(vectors)
@@ -49,12 +52,18 @@ def files(folder: Path) -> set[str]:
     return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
 
 
+@pytest.fixture(scope="module")
+def program() -> bytes:
+    """The smallest program that the app's runtime can execute."""
+    return lowered(torch.nn.Linear(4, 2))
+
+
 @pytest.fixture
-def artifacts(tmp_path: Path, source: Source, vectors: Path) -> Path:
+def artifacts(tmp_path: Path, source: Source, vectors: Path, program: bytes) -> Path:
     import shutil
 
     folder = tmp_path / "artifacts"
-    exported(folder, replace(source, trained=True), vectors)
+    exported(folder, replace(source, trained=True), vectors, content=program)
     (folder / GOLDEN_FOLDER).unlink()
     shutil.copytree(vectors, folder / GOLDEN_FOLDER)
     return folder
@@ -95,6 +104,17 @@ def test_what_cannot_be_bundled_leaves_the_former_bundle(artifacts: Path, tmp_pa
 
     assert {name: (assets / name).read_bytes() for name in files(assets)} == before
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
+
+
+def test_a_program_that_the_app_cannot_execute_is_not_bundled(
+    artifacts: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runtime = packed_runtime()
+    monkeypatch.setattr("export.preflight.packed_runtime", lambda: runtime.model_copy(update={"nodes": ()}))
+
+    with pytest.raises(InputError, match="XNNPACK node XNNFullyConnected, which the app's runtime"):
+        bundle(artifacts, tmp_path / "assets")
+    assert not (tmp_path / "assets").exists()
 
 
 def test_an_untrained_artefact_needs_an_explicit_word(artifacts: Path, tmp_path: Path) -> None:

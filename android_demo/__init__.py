@@ -1,0 +1,1 @@
+"""The Android app, and its build without Gradle."""

@@ -1,0 +1,97 @@
+package org.megatron.mobile.ui
+
+import android.app.Application
+import android.os.Build
+import android.os.Handler
+import android.os.Looper
+import org.megatron.mobile.benchmark.BenchmarkRun
+import org.megatron.mobile.benchmark.Phone
+import org.megatron.mobile.detector.ArtifactFiles
+import org.megatron.mobile.media.Camera2
+import org.megatron.mobile.media.Cameras
+import org.megatron.mobile.media.DecodedVideo
+import org.megatron.mobile.media.FaceFinder
+import org.megatron.mobile.media.StillFaces
+import org.megatron.mobile.media.VideoOpener
+import org.megatron.mobile.runtime.ExecuTorchRuntime
+import org.megatron.mobile.runtime.programFile
+import java.io.File
+import java.util.concurrent.Executor
+import java.util.concurrent.Executors
+
+/** What the app takes from the phone: all that a test puts something else for. */
+class Phoneside(
+    val loader: RuntimeLoader,
+    val videos: VideoOpener,
+    val finder: () -> FaceFinder,
+    val cameras: Cameras,
+    val files: ArtifactFiles,
+    /** For checks and measurements, one after another. */
+    val worker: Executor,
+    /** For what must not wait for those. */
+    val quick: Executor,
+)
+
+/** The process: what lives longer than a screen. */
+open class MegatronApp : Application() {
+    lateinit var model: ModelKeeper
+        private set
+    lateinit var check: CheckController
+        private set
+    lateinit var live: LiveController
+        private set
+    lateinit var benchmark: BenchmarkController
+        private set
+
+    override fun onCreate() {
+        super.onCreate()
+        val handler = Handler(Looper.getMainLooper())
+        val main = Executor { handler.post(it) }
+        val phone = phoneside()
+        model = ModelKeeper(phone.files, phone.loader, main)
+        check = CheckController(
+            model, phone.videos, phone.finder, { videoName(contentResolver, it) }, CheckShelf(File(filesDir, "check")),
+            phone.worker, main,
+        )
+        live = LiveController(model, phone.cameras, phone.quick, main)
+        benchmark = BenchmarkController(model, ::benchmarkRun, File(filesDir, "benchmark.json"), phone.worker, main)
+        phone.quick.execute { model.opened() }
+        check.restore()
+    }
+
+    protected open fun phoneside(): Phoneside {
+        val files = AssetFiles(assets)
+        return Phoneside(
+            loader = { manifest, program, threads ->
+                ExecuTorchRuntime.load(programFile(files, program, File(filesDir, "program")), manifest, threads)
+            },
+            videos = { DecodedVideo.open(this, it) },
+            finder = ::StillFaces,
+            cameras = Camera2(this),
+            files = files,
+            worker = Executors.newSingleThreadExecutor(),
+            quick = Executors.newSingleThreadExecutor(),
+        )
+    }
+
+    private fun benchmarkRun(ready: UiState.Model.Ready) = BenchmarkRun(
+        manifest = ready.manifest,
+        program = ready.program,
+        phone = Phone("${Build.MANUFACTURER} ${Build.MODEL}", "Android ${Build.VERSION.RELEASE} (API ${Build.VERSION.SDK_INT})"),
+        runtimeVersion = executorchVersion(),
+        residentBytes = ::residentBytes,
+    )
+
+    private fun executorchVersion(): String {
+        val flags = android.content.pm.PackageManager.GET_META_DATA
+        return packageManager.getApplicationInfo(packageName, flags).metaData?.getString("executorch") ?: "unknown"
+    }
+}
+
+/** Bytes of this process in memory now; null where the system does not tell. */
+private fun residentBytes(): Long? = try {
+    val line = File("/proc/self/status").useLines { lines -> lines.firstOrNull { it.startsWith("VmRSS:") } }
+    line?.split(Regex("\\s+"))?.get(1)?.toLong()?.times(1024)
+} catch (_: java.io.IOException) {
+    null
+}

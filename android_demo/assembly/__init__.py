@@ -1,0 +1,1 @@
+"""From sources, fetched parts and a bundled artefact to one signed APK."""

@@ -1,0 +1,80 @@
+"""`python -m benchmarks` beside measuring: two runs compared, preparation, and building the native runner."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+import tyro
+
+from benchmarks.comparison import compare
+from benchmarks.results import read_results
+from benchmarks.tables import preparation_table, table
+from benchmarks.verdict_sheets import change_sheet
+from core.command_line import page, progress, say
+
+
+@dataclass(frozen=True, kw_only=True)
+class Compare:
+    """Tell how two runs differ, and how sure that is."""
+
+    a: Annotated[Path, tyro.conf.Positional]
+    """The earlier results.json."""
+    b: Annotated[Path, tyro.conf.Positional]
+    """The later one."""
+    ratios: bool = False
+    """Compare across CPU models, through ratios to the anchor alone."""
+    json: bool = False
+    """Print one JSON document on stdout and nothing else."""
+
+    def execute(self) -> int:
+        """See `benchmarks.comparison`."""
+        found = compare(read_results(self.a), read_results(self.b), files=(self.a, self.b), ratios=self.ratios)
+        if self.json:
+            print(found.model_dump_json(indent=2))
+        else:
+            page().print(table(change_sheet(found)))
+        return 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Preparation:
+    """Compare preparation with the reference's way, every frame decoded and searched by dlib, on the same videos."""
+
+    corpus: Annotated[Path, tyro.conf.Positional]
+    """A folder of videos, labelled or not."""
+    memory: bool = False
+    """Prepare ten copies of the corpus as well, to see that memory stays flat."""
+    json: bool = False
+    """Print one JSON document on stdout and nothing else."""
+
+    def execute(self) -> int:
+        """See `benchmarks.preparation`."""
+        from benchmarks.host import machine
+        from benchmarks.preparation import measure_preparation
+
+        with progress(f"preparation {self.corpus}") as report:
+            measured = measure_preparation(self.corpus, machine=machine(), memory=self.memory, on_progress=report)
+        if self.json:
+            print(measured.model_dump_json(indent=2))
+        else:
+            page().print(preparation_table(measured))
+        return 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class BuildRunner:
+    """Build the native runner, for this machine and for arm64 Linux; what is built already stays."""
+
+    only: Literal["host", "arm64"] | None = None
+    """One of the two."""
+    wheel: Path | None = None
+    """ExecuTorch's wheel for arm64 Linux; fetched with pip if not given."""
+
+    def execute(self) -> int:
+        """See `benchmarks.build`."""
+        from benchmarks.build import Architecture, build_runner
+
+        chosen: tuple[Architecture, ...] = ("host", "arm64") if self.only is None else (self.only,)
+        for architecture in chosen:
+            say(f"{architecture}: {build_runner(architecture, wheel=self.wheel)}")
+        return 0

@@ -80,4 +80,4 @@ def _unlike(anchors: tuple[Row | None, Row | None]) -> str | None:
     first, second = before.times.p50, after.times.p50
     if max(first, second) <= ALIKE * min(first, second):
         return None
-    return f"the anchor took {first:.3g} ms, then {second:.3g} ms: the machine was busy, measure again on a quiet one"
+    return f"the anchor took {first:.3g} ms, then {second:.3g} ms: a busy machine"

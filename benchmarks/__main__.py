@@ -5,7 +5,8 @@ from typing import Annotated
 
 from tyro.conf import subcommand
 
-from benchmarks.commands import BuildRunner, Compare, Run, Summary
+from benchmarks.commands import Run, Summary
+from benchmarks.side_commands import BuildRunner, Compare
 from benchmarks.studies import Boxes, Preparation
 from core.command_line import run_command
 

@@ -59,12 +59,7 @@ def build_runner(architecture: Architecture, *, wheel: Path | None = None) -> Pa
         ready = Path(scratch) / "ready"
         ready.mkdir()
         shutil.copy2(build / "runner", ready / "runner")
-        try:
-            ready.rename(folder)
-        except OSError:
-            # Somebody else built the same in the meantime.
-            if not (folder / "runner").is_file():
-                raise
+        _keep(ready, folder)
     return folder / "runner"
 
 
@@ -130,7 +125,7 @@ def _arm64_wheel(wheel: Path | None) -> Path:
         unpacked = Path(scratch) / "executorch"
         if not (unpacked / "lib" / "libexecutorch.so").is_file():
             raise InputError(f"{file}: holds no libexecutorch.so; give an executorch wheel for {PLATFORM}")
-        unpacked.rename(folder)
+        _keep(unpacked, folder)
     return folder
 
 
@@ -148,6 +143,15 @@ def _fetched(folder: Path) -> Path:
         ]
     )  # fmt: skip
     return next(folder.glob("*.whl"))
+
+
+def _keep(ready: Path, folder: Path) -> None:
+    try:
+        ready.rename(folder)
+    except OSError:
+        # Somebody else may have made the same in the meantime.
+        if not folder.is_dir():
+            raise
 
 
 def _run(command: list[str]) -> None:

@@ -5,11 +5,11 @@ import shlex
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import tyro
 
-from benchmarks.comparison import compare, refuse_other_cpu
+from benchmarks.comparison import refuse_other_cpu
 from benchmarks.detail_sheets import agreement_sheet, ratio_sheet, stage_sheet
 from benchmarks.gate import shipped
 from benchmarks.judgement import against, judged
@@ -20,7 +20,7 @@ from benchmarks.sheets import comparison_sheet, latency_sheet
 from benchmarks.subject import Subject, subject_of
 from benchmarks.tables import table
 from benchmarks.targets import Targets, read_targets
-from benchmarks.verdict_sheets import baseline_sheet, budget_sheet, change_sheet
+from benchmarks.verdict_sheets import baseline_sheet, budget_sheet
 from benchmarks.versions import installed_versions
 from benchmarks.wording import shortfalls
 from core.command_line import page, progress, say
@@ -136,25 +136,6 @@ class Run:
 
 
 @dataclass(frozen=True, kw_only=True)
-class BuildRunner:
-    """Build the native runner, for this machine and for arm64 Linux; what is built already stays."""
-
-    only: Literal["host", "arm64"] | None = None
-    """One of the two."""
-    wheel: Path | None = None
-    """ExecuTorch's wheel for arm64 Linux; fetched with pip if not given."""
-
-    def execute(self) -> int:
-        """See `benchmarks.build`."""
-        from benchmarks.build import Architecture, build_runner
-
-        chosen: tuple[Architecture, ...] = ("host", "arm64") if self.only is None else (self.only,)
-        for architecture in chosen:
-            say(f"{architecture}: {build_runner(architecture, wheel=self.wheel)}")
-        return 0
-
-
-@dataclass(frozen=True, kw_only=True)
 class Summary:
     """Print teacher against student from what was measured last, and where everything is."""
 
@@ -168,29 +149,6 @@ class Summary:
         console.print(table(comparison_sheet(subject_of(manifest), read_results(report / RESULTS))))
         for title, path in _places(self.artifact, manifest, report):
             console.print(f"{title:<10}{path}", highlight=False)
-        return 0
-
-
-@dataclass(frozen=True, kw_only=True)
-class Compare:
-    """Tell how two runs differ, and how sure that is."""
-
-    a: Annotated[Path, tyro.conf.Positional]
-    """The earlier results.json."""
-    b: Annotated[Path, tyro.conf.Positional]
-    """The later one."""
-    ratios: bool = False
-    """Compare across CPU models, through ratios to the anchor alone."""
-    json: bool = False
-    """Print one JSON document on stdout and nothing else."""
-
-    def execute(self) -> int:
-        """See `benchmarks.comparison`."""
-        found = compare(read_results(self.a), read_results(self.b), files=(self.a, self.b), ratios=self.ratios)
-        if self.json:
-            print(found.model_dump_json(indent=2))
-        else:
-            page().print(table(change_sheet(found)))
         return 0
 
 

@@ -28,7 +28,8 @@ def headline(results: Results) -> list[Tile]:
         encode = results.row(preferred, "encode")
         title = next(f"{one.target} {one.precision}" for one in subject.artifacts if one.path == preferred)
         assert encode is not None
-        tiles.append(Tile(name="a frame", figure=f"{milliseconds(cost)} ms", detail=f"{title}, on this machine"))
+        where = "this machine" if results.device == "host" else encode.device_model or encode.device
+        tiles.append(Tile(name="a frame", figure=f"{milliseconds(cost)} ms", detail=f"{title}, on {where}"))
         ratio = anchors(encode.ratio_to_anchor)
         tiles.append(Tile(name="encode, x anchor", figure=ratio, detail="RepViT-M0.9, float32, in the same rounds"))
         stream = results.row(preferred, "stream") or encode

@@ -54,9 +54,15 @@ class Results(Document):
     estimates: tuple[Estimate, ...] = Field(default=(), description="measured by nobody, each with its method")
     no_estimate: dict[str, str] = Field(default={}, description="id of a phone: why there is no estimate for it")
 
-    def row(self, artifact: str, method: str, device: str = "host") -> Row | None:
-        """The first row of that artefact, method and device, if there is one."""
-        wanted = (artifact, method, device)
+    @property
+    def device(self) -> str:
+        """This machine if anything was measured on it, else the device that was."""
+        devices = [row.device for row in self.rows]
+        return "host" if "host" in devices or not devices else devices[0]
+
+    def row(self, artifact: str, method: str, device: str | None = None) -> Row | None:
+        """The first row of that artefact, method and device, if there is one; on `self.device` if none is given."""
+        wanted = (artifact, method, device or self.device)
         return next((row for row in self.rows if (row.artifact, row.method, row.device) == wanted), None)
 
 

@@ -76,7 +76,7 @@ def title_of(artifact: Measured, subject: Subject) -> str:
     return f"student, {artifact.target} {artifact.precision}{mark}"
 
 
-def frame_ms(results: Results, artifact: str, hop: int, device: str = "host") -> float | None:
+def frame_ms(results: Results, artifact: str, hop: int, device: str | None = None) -> float | None:
     """Median encode plus the share of classify that falls on a frame; None where either was not measured."""
     encode, classify = (results.row(artifact, method, device) for method in ("encode", "classify"))
     if encode is None or classify is None or encode.latency_ms is None or classify.latency_ms is None:

@@ -30,13 +30,18 @@ class Finding:
 def slowdown(before: Row, after: Row, anchors: tuple[Row | None, Row | None], *, same_cpu: bool = True) -> Finding:
     """How `after` differs from `before`; `anchors` are those of their runs, None where the runs are one.
 
-    A difference counts when the whole interval lies beyond TOLERANCE, and, between two runs on one CPU model, when the
-    row's own median moved the same way: else it is the anchor that changed.
+    Between noisy rows the interval also holds the change of their medians. A difference counts when the whole interval
+    lies beyond TOLERANCE, and, between two runs on one CPU model, when the row's own median moved the same way: else it
+    is the anchor that changed. Where the anchors are not ALIKE, none is shown.
     """
-    reason = _unlike(anchors) if same_cpu else None
+    unlike = _unlike(anchors) if same_cpu else None
+    if unlike is not None:
+        return Finding(told=None, direction="no difference shown", reason=unlike)
+    reason = None
     for row, side in ((before, "earlier"), (after, "later")):
         fault = contradiction(row)
-        if reason is None and fault is not None:
+        # A busy machine explains it; on a quiet one the document was changed.
+        if reason is None and fault is not None and not row.noisy:
             reason = f"the {side} row: {fault}"
     told = change(before.rounds, after.rounds) if reason is None else None
     if told is None:
@@ -45,6 +50,8 @@ def slowdown(before: Row, after: Row, anchors: tuple[Row | None, Row | None], *,
             direction="undecided",
             reason=reason or f"fewer than {LEAST_ROUNDS} rounds: measure longer, without --quick",
         )
+    if (before.noisy or after.noisy) and before.ratio_to_anchor and after.ratio_to_anchor:
+        told = told.including(after.ratio_to_anchor / before.ratio_to_anchor)
     direction: Direction = "no difference shown"
     if told.low > 1 + TOLERANCE:
         direction = "slower"
@@ -73,4 +80,4 @@ def _unlike(anchors: tuple[Row | None, Row | None]) -> str | None:
     first, second = before.times.p50, after.times.p50
     if max(first, second) <= ALIKE * min(first, second):
         return None
-    return f"the anchor took {first:.3g} ms, then {second:.3g} ms: the machine was busy, measure again on a quiet one"
+    return f"the anchor took {first:.3g} ms, then {second:.3g} ms: a busy machine"

@@ -75,8 +75,9 @@ def measured(check: Check) -> str:
 
 def outcome(check: Check) -> str:
     """The outcome, and the reason where it has one."""
-    words = OUTCOMES[check.outcome]
-    return words if check.reason is None else f"{words}: {check.reason}"
+    if check.reason is not None:
+        return f"{OUTCOMES[check.outcome].split(':')[0]}: {check.reason}"
+    return OUTCOMES[check.outcome]
 
 
 def shortfalls(results: Results) -> list[str]:

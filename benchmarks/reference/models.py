@@ -1,5 +1,9 @@
 """The reference's four models: true architectures, seeded random weights, which change no time."""
 
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import torch
 from torch import Tensor, nn
 
@@ -21,7 +25,7 @@ class ReferenceModels(nn.Module):
     def __init__(self, *, seed: int = 0) -> None:
         """The same weights for the same seed and versions. Raises InputError where transformers is not installed."""
         super().__init__()
-        with torch.random.fork_rng(devices=[]):
+        with torch.random.fork_rng(devices=[]), _without_chatter():
             torch.manual_seed(seed)
             self.depth_network = _depth_anything_v2_small()
             self.teacher = Teacher(TeacherConfig())
@@ -80,3 +84,15 @@ def _depth_anything_v2_small() -> nn.Module:
     )
     model: nn.Module = DepthAnythingForDepthEstimation(config)
     return model
+
+
+@contextmanager
+def _without_chatter() -> Iterator[None]:
+    """Transformers imports torchao, of which torch warns: no news to who measures."""
+    talk = logging.getLogger("torch.utils._pytree")
+    level = talk.level
+    talk.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        talk.setLevel(level)

@@ -188,3 +188,19 @@ def test_the_real_arm64_runner_gives_this_machines_answers(tiny_artifact: tuple[
         ("encode", True),
         ("classify", True),
     ]
+
+
+@pytest.mark.parametrize(
+    ("words", "complaint"),
+    [
+        (["--device", "arm64", "--gate"], "--device arm64: an emulator's times meet no budget"),
+        (["--device", "arm64", "--baseline", "x"], "--device arm64: --reference and --baseline are for this machine"),
+        (["--device", "android", "--reference"], "--device android: --reference and --baseline are for this machine"),
+        (["--device", "ios"], "--device ios: allowed is host, arm64, android"),
+    ],
+)
+def test_what_a_device_cannot_do_is_refused_before_anything_is_run(
+    words: list[str], complaint: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run_command(COMMANDS, "benchmarks", ["run", "--artifact", "nowhere", *words]) == 2
+    assert complaint in capsys.readouterr().err

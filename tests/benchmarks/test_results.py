@@ -54,6 +54,14 @@ def test_a_row_is_found_by_artefact_and_method() -> None:
     assert results.row("b", "encode") is None
 
 
+def test_a_run_on_a_phone_alone_speaks_of_the_phone() -> None:
+    there = row("a", "encode", 1.0).model_copy(update={"device": "android"})
+    results = Results(name="demo", created="now", machine=MACHINE, rows=(there,))
+
+    assert results.row("a", "encode") is there
+    assert results.model_copy(update={"rows": (there, row("b", "encode", 1.0))}).row("a", "encode") is None
+
+
 def test_missing_results_name_the_command_that_makes_them(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"results\.json: no results here; type `python -m benchmarks` first"):
         read_results(tmp_path / RESULTS)

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from tyro.conf import subcommand
 
-from android_demo.assembly.command import Apk, Prepare, Preprocessing, Runtime, Test
+from android_demo.assembly.command import Apk, Prepare, Preprocessing, Runtime, Screenshots, Test
 from core.command_line import run_command
 
 COMMANDS = (
@@ -13,6 +13,7 @@ COMMANDS = (
     | Annotated[Prepare, subcommand("prepare")]
     | Annotated[Preprocessing, subcommand("preprocessing")]
     | Annotated[Runtime, subcommand("runtime")]
+    | Annotated[Screenshots, subcommand("screenshots")]
     | Annotated[Test, subcommand("test")]
 )
 

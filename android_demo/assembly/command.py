@@ -87,6 +87,21 @@ class Test:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Screenshots:
+    """Take pictures of every screen, over pairs of orientation, theme, language and font size."""
+
+    artifact: Path | None = None
+    """Folder of artefacts whose golden person is shown; if not given, the bundle, or else artifacts/demo."""
+
+    def execute(self) -> int:
+        """See `android_demo.assembly.screenshots`."""
+        from android_demo.assembly.screenshots import SCREENSHOTS, take_screenshots
+
+        print(f"{len(take_screenshots(self.artifact))} pictures in {SCREENSHOTS}")
+        return 0
+
+
+@dataclass(frozen=True, kw_only=True)
 class Preprocessing:
     """Time preprocessing of 1080p frames in Kotlin on this machine beside OpenCV on one thread."""
 

@@ -3,6 +3,7 @@
 .parts/maven/            class files taken out of .aar archives, as a Maven repository
 .parts/lib/ABI/*.so      native libraries
 .parts/framework.zip     Android's own manifest and resources, to link against
+.parts/android.jar       Android's public classes, to shrink against: all of them would take twice as long
 """
 
 import shutil
@@ -22,6 +23,8 @@ from core.errors import WorkError
 
 ABIS = ("arm64-v8a", "x86_64")
 DONE = "done"
+PUBLIC = ("android/", "dalvik/", "org/")
+"""Where the classes of Android lie that an app may name."""
 
 FROM_AARS = {"fbjni": "fbjni", "monitor": "androidxMonitor", "espresso-idling-resource": "espressoIdling"}
 """Archives whose classes are needed, and the name of their version."""
@@ -33,7 +36,6 @@ class Parts:
 
     r8: Path
     android: Path
-    """Android's classes, to compile and shrink against."""
     framework: Path
     maven: Path
     libraries: Path
@@ -56,8 +58,8 @@ def gather() -> Parts:
     state = digest([CATALOG, CHECKSUMS, Path(__file__)])
     stamp = PARTS / DONE
     known = stamp.read_text().splitlines() if stamp.is_file() else []
-    if len(known) == 3 and known[0] == state and all(Path(path).is_file() for path in known[1:]):
-        return _parts(Path(known[1]), Path(known[2]))
+    if len(known) == 2 and known[0] == state and Path(known[1]).is_file():
+        return _parts(Path(known[1]))
     require_tools(("java", "mvn", "npm"))
     say("fetching the app's parts (some minutes the first time)")
     archives = _from_maven()
@@ -65,15 +67,20 @@ def gather() -> Parts:
     with tempfile.TemporaryDirectory(dir=PARTS) as scratch:
         _lay_out(archives, _from_npm(Path(scratch)), Path(scratch) / "new")
         for new in (Path(scratch) / "new").iterdir():
-            shutil.rmtree(PARTS / new.name, ignore_errors=True)
+            if new.is_dir():
+                shutil.rmtree(PARTS / new.name, ignore_errors=True)
             new.replace(PARTS / new.name)
-    stamp.write_text("\n".join((state, str(archives["r8"]), str(archives["android-all"]))))
-    return _parts(archives["r8"], archives["android-all"])
+    stamp.write_text("\n".join((state, str(archives["r8"]))))
+    return _parts(archives["r8"])
 
 
-def _parts(r8: Path, android: Path) -> Parts:
+def _parts(r8: Path) -> Parts:
     return Parts(
-        r8=r8, android=android, framework=PARTS / "framework.zip", maven=PARTS / "maven", libraries=PARTS / "lib"
+        r8=r8,
+        android=PARTS / "android.jar",
+        framework=PARTS / "framework.zip",
+        maven=PARTS / "maven",
+        libraries=PARTS / "lib",
     )
 
 
@@ -114,8 +121,8 @@ def _lay_out(archives: Mapping[str, Path], runtime: Path, folder: Path) -> None:
     for artifact, version in FROM_AARS.items():
         with zipfile.ZipFile(archives[artifact]) as aar:
             _install(folder / "maven", artifact, known[version], aar.read("classes.jar"))
-    classes = (runtime / "android/libs/classes.jar").read_bytes()
-    _install(folder / "maven", "executorch-android", known["reactNativeExecutorch"], classes)
+    jar = (runtime / "android/libs/classes.jar").read_bytes()
+    _install(folder / "maven", "executorch-android", known["reactNativeExecutorch"], jar)
     for abi in ABIS:
         library = folder / "lib" / abi
         library.mkdir(parents=True)
@@ -124,11 +131,15 @@ def _lay_out(archives: Mapping[str, Path], runtime: Path, folder: Path) -> None:
             for name in ("libfbjni.so", "libc++_shared.so"):
                 (library / name).write_bytes(aar.read(f"jni/{abi}/{name}"))
     with (
-        zipfile.ZipFile(archives["android-all"]) as classes_and_resources,
+        zipfile.ZipFile(archives["android-all"]) as everything,
         zipfile.ZipFile(folder / "framework.zip", "w") as framework,
+        zipfile.ZipFile(folder / "android.jar", "w") as classes,
     ):
         for name in ("AndroidManifest.xml", "resources.arsc"):
-            framework.writestr(name, classes_and_resources.read(name))
+            framework.writestr(name, everything.read(name))
+        for name in everything.namelist():
+            if name.startswith(PUBLIC) and name.endswith(".class"):
+                classes.writestr(name, everything.read(name))
 
 
 def _install(repository: Path, artifact: str, version: str, jar: bytes) -> None:

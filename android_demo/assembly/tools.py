@@ -20,7 +20,7 @@ PACKAGES = {
 }
 """The Debian package of every program that the build calls."""
 
-SHORT_LIVED = ("-Xmx3g", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
+SHORT_LIVED = ("-Xms1g", "-Xmx3g", "-XX:+UseParallelGC", "-XX:TieredStopAtLevel=1")
 """For a JVM that ends before its best compiler has paid off: on two cores half of the time goes there."""
 
 

@@ -19,7 +19,7 @@ FILE: Final = Path(__file__).resolve().parent / "tracks.json"
 LENGTH = 48
 
 MISSED: Final = ({3, 9, 10, 20, 21, 22, 23, 30, 31, 32, 33, 34}, {14, 15, 16, 17, 18, 26, 27})
-"""Frames on which each of the first two faces is missed: gaps of 1 to 4 frames, filled, and of 5, which stay."""
+"""Frames on which each of the first two faces is missed: gaps of 1 to 4 frames are filled, and of 5 stay."""
 
 
 class Scripted:

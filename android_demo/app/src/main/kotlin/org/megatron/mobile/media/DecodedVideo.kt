@@ -33,6 +33,7 @@ class DecodedVideo private constructor(
     private var held = NOTHING
     private var fed = false
     private var ended = false
+    private var silent = 0
 
     override fun next(wants: (timeMs: Double) -> Boolean): TimedFrame? {
         try {
@@ -41,7 +42,10 @@ class DecodedVideo private constructor(
                 feed()
                 val index = codec.dequeueOutputBuffer(info, WAIT_US)
                 if (index == MediaCodec.INFO_OUTPUT_FORMAT_CHANGED) colour = colourOf(codec.outputFormat)
+                // Some decoders fall silent on damage instead of saying so.
+                if (index == MediaCodec.INFO_TRY_AGAIN_LATER && ++silent > MOST_SILENT) error("the decoder gives nothing")
                 if (index < 0) continue
+                silent = 0
                 held = index
                 ended = info.flags and MediaCodec.BUFFER_FLAG_END_OF_STREAM != 0
                 picked(wants)?.let { return it }
@@ -106,6 +110,9 @@ class DecodedVideo private constructor(
     companion object {
         private const val NOTHING = -1
         private const val WAIT_US = 10_000L
+
+        /** Ten seconds without a picture. */
+        private const val MOST_SILENT = 1000
 
         /** Open what [uri] names; throws [VideoRefused]. */
         fun open(context: Context, uri: String): DecodedVideo {

@@ -5,6 +5,7 @@ import org.megatron.mobile.detector.Frame
 import org.megatron.mobile.detector.PreprocessSpec
 import org.megatron.mobile.detector.Preprocessor
 import java.nio.FloatBuffer
+import kotlin.math.ceil
 import kotlin.math.roundToInt
 
 /** A small picture to show: opaque ARGB, row by row. */
@@ -26,12 +27,16 @@ class Postcards {
         val longer = maxOf(frame.width, frame.height)
         // A face as large as the frame: the square around it holds all of the frame and bars beside it.
         val tensor = preprocessor.fill(frame, Box(0.0, 0.0, frame.width.toDouble(), frame.height.toDouble()))
-        val width = scaled(frame.width, longer)
-        val height = scaled(frame.height, longer)
-        return part(tensor, MOST_PX, (MOST_PX - width) / 2, (MOST_PX - height) / 2, width, height)
+        val left = bar(frame.width, longer)
+        val top = bar(frame.height, longer)
+        return part(tensor, MOST_PX, left, top, MOST_PX - 2 * left, MOST_PX - 2 * top)
     }
 
-    private fun scaled(side: Int, longer: Int): Int = (side.toDouble() * MOST_PX / longer).toInt().coerceAtLeast(1)
+    /** Pixels beside a side of the frame, with the one in which frame and bar mix. */
+    private fun bar(side: Int, longer: Int): Int {
+        val bar = (MOST_PX - side.toDouble() * MOST_PX / longer) / 2
+        return if (bar > 0) (ceil(bar).toInt() + 1).coerceAtMost(MOST_PX / 2 - 1) else 0
+    }
 
     companion object {
         const val MOST_PX = 480

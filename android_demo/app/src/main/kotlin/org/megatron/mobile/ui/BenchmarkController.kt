@@ -27,6 +27,7 @@ class BenchmarkController(
     private var newest = 0
 
     /** Begin, unless a measurement runs already. Main thread. */
+    @Synchronized
     fun start(
         method: String? = null, iterations: Int = BenchmarkPlan.LEAST_CALLS, threads: Int = BenchmarkPlan.THREADS,
     ) {
@@ -40,17 +41,25 @@ class BenchmarkController(
                 state.value = UiState.Benchmark.Running(made.plan, progress = null)
                 worker.execute {
                     val outcome = if (run == newest) outcome(run, made.plan) else null
-                    if (outcome != null && run == newest) state.value = outcome
+                    if (outcome != null) tell(run, outcome)
                 }
             }
         }
     }
 
     /** Stop; nothing is written. Main thread. */
+    @Synchronized
     fun cancel() {
         if (state.value !is UiState.Benchmark.Running) return
         newest++
         state.value = UiState.Benchmark.Idle(wasCancelled = true)
+    }
+
+    /** The worker's word on a run, unless the main thread has stopped it meanwhile; whether it has not. */
+    @Synchronized
+    private fun tell(run: Int, next: UiState.Benchmark): Boolean {
+        if (run == newest) state.value = next
+        return run == newest
     }
 
     private fun outcome(run: Int, plan: BenchmarkPlan): UiState.Benchmark? {
@@ -61,8 +70,7 @@ class BenchmarkController(
         }
         return try {
             val rows = maker.of(ready).run(plan, { model.load(ready, plan.threads) }) { progress ->
-                if (run == newest) state.value = UiState.Benchmark.Running(plan, progress)
-                run == newest
+                tell(run, UiState.Benchmark.Running(plan, progress))
             } ?: return null
             write(rows)
             UiState.Benchmark.Finished(rows)

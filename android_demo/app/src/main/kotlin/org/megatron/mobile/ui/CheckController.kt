@@ -29,43 +29,55 @@ class CheckController(
     @Volatile
     private var newest = 0
 
-    /** At the start of the process: the verdict that was there, or the check that was running, again. */
+    /** At the start of the process: the verdict that was there, or the check that was running, again. Main thread. */
     fun restore() {
         shelf.finished()?.let { state.value = it }
-        shelf.running()?.let { start(it, isAgain = true) }
+        val interrupted = shelf.running() ?: return
+        // A video that takes the process down with it would do so for ever.
+        if (interrupted.starts < MOST_STARTS) start(interrupted.video, interrupted.starts + 1)
+        else fail(CheckFailure.INSIDE)
     }
 
     /** Check the video at [uri] instead of whatever is there. Main thread. */
-    fun start(uri: String) = start(VideoRef(uri, name = ""), isAgain = false)
+    fun start(uri: String) = start(VideoRef(uri, name = ""), starts = 1)
 
     /** Stop the running check and forget it. Main thread. */
+    @Synchronized
     fun cancel() {
-        if (state.value !is UiState.Check.Running) return
-        newest++
-        shelf.clear()
-        state.value = UiState.Check.Idle(wasCancelled = true)
+        if (state.value is UiState.Check.Running) forget(UiState.Check.Idle(wasCancelled = true))
     }
 
     /** The choice itself failed: nothing runs. Main thread. */
-    fun fail(failure: CheckFailure) {
+    @Synchronized
+    fun fail(failure: CheckFailure) = forget(UiState.Check.Failed(failure))
+
+    private fun forget(next: UiState.Check) {
         newest++
         shelf.clear()
-        state.value = UiState.Check.Failed(failure)
+        state.value = next
     }
 
-    private fun start(video: VideoRef, isAgain: Boolean) {
+    @Synchronized
+    private fun start(video: VideoRef, starts: Int) {
         val check = ++newest
-        shelf.begin(video)
+        val isAgain = starts > 1
+        shelf.begin(video, starts)
         state.value = UiState.Check.Running(video, CheckProgress(), isAgain)
         worker.execute { if (isNewest(check)) settle(check, outcome(check, video, isAgain)) }
     }
 
     private fun isNewest(check: Int) = check == newest
 
+    /** The worker's word on a check, unless the main thread has stopped it meanwhile. */
+    @Synchronized
+    private fun tell(check: Int, running: UiState.Check.Running) {
+        if (isNewest(check)) state.value = running
+    }
+
     /** What becomes of the check; null where it is no longer wanted. */
     private fun outcome(check: Int, chosen: VideoRef, isAgain: Boolean): UiState.Check? {
         val video = chosen.copy(name = nameOf(chosen.uri))
-        if (isNewest(check)) state.value = UiState.Check.Running(video, CheckProgress(), isAgain)
+        tell(check, UiState.Check.Running(video, CheckProgress(), isAgain))
         val ready = when (val opened = model.opened()) {
             is UiState.Model.Ready -> opened
             is UiState.Model.Refused -> return UiState.Check.Refused(opened.why)
@@ -75,7 +87,7 @@ class CheckController(
             model.load(ready).use {
                 val checked = videos.open(video.uri).use { frames ->
                     VideoCheck(ready.manifest, it, finder()).run(frames, { !isNewest(check) }) { progress ->
-                        if (isNewest(check)) state.value = UiState.Check.Running(video, progress, isAgain)
+                        tell(check, UiState.Check.Running(video, progress, isAgain))
                     }
                 }
                 checked?.let { shelf.picture(video, checked) }
@@ -105,5 +117,6 @@ class CheckController(
 
     private companion object {
         const val TAG = "Megatron"
+        const val MOST_STARTS = 3
     }
 }

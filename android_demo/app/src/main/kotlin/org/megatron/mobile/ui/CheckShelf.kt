@@ -17,10 +17,13 @@ class CheckShelf(private val folder: File) {
     private val runningFile = File(folder, "running.json")
     private val finishedFile = File(folder, "finished.json")
 
-    /** A check of [video] begins: the former one is forgotten. */
-    fun begin(video: VideoRef) {
+    /** A check that the end of the process interrupted, and how often it had been started. */
+    data class Interrupted(val video: VideoRef, val starts: Int)
+
+    /** A check of [video] begins, for the [starts]-th time: the former one is forgotten. */
+    fun begin(video: VideoRef, starts: Int) {
         clear()
-        write(runningFile, written(video).toString())
+        write(runningFile, written(video).put("starts", starts).toString())
     }
 
     /** Nothing runs and nothing is finished. */
@@ -28,8 +31,8 @@ class CheckShelf(private val folder: File) {
         folder.listFiles()?.forEach(File::delete)
     }
 
-    /** The video of the check that was running when the process ended, if any. */
-    fun running(): VideoRef? = read(runningFile) { videoOf(it) }
+    /** The check that was running when the process ended, if any. */
+    fun running(): Interrupted? = read(runningFile) { Interrupted(videoOf(it), it.getInt("starts")) }
 
     /** The verdict that was finished, if any. */
     fun finished(): UiState.Check.Finished? = read(finishedFile, ::finishedOf)

@@ -2,6 +2,7 @@ package org.megatron.mobile.ui
 
 import android.content.Context
 import android.graphics.BitmapFactory
+import android.media.AudioManager
 import android.net.Uri
 import android.util.AttributeSet
 import android.view.View
@@ -39,8 +40,8 @@ class FilmView(context: Context, attributes: AttributeSet? = null) : AspectFrame
         for (view in listOf(video, still)) view.importantForAccessibility = IMPORTANT_FOR_ACCESSIBILITY_NO
         isFocusable = true
         setOnClickListener { toggle() }
-        // Whoever holds the sound lets go of it only to say so: a checked video need not silence music.
-        video.setAudioFocusRequest(android.media.AudioManager.AUDIOFOCUS_NONE)
+        // Looking at a checked video again need not silence the music that plays.
+        video.setAudioFocusRequest(AudioManager.AUDIOFOCUS_NONE)
         video.setOnPreparedListener {
             isReady = true
             aspect = it.videoWidth.toDouble() / it.videoHeight.coerceAtLeast(1)

@@ -8,6 +8,7 @@ import android.os.Bundle
 import android.provider.Settings
 import android.view.SurfaceHolder
 import android.view.SurfaceView
+import android.view.View
 import android.view.WindowManager
 import android.widget.Button
 import android.widget.TextView
@@ -105,7 +106,12 @@ class LiveActivity : Screen(), SurfaceHolder.Callback {
             },
         )
         val colour = if (reading?.coverage == null) R.color.text else reading.label.colour()
-        find<TextView>(R.id.verdict).setTextColor(getColor(colour))
+        find<TextView>(R.id.verdict).apply {
+            setTextColor(getColor(colour))
+            // TalkBack tells a new verdict by itself, but does not count frames aloud.
+            accessibilityLiveRegion = if (reading?.coverage == null) View.ACCESSIBILITY_LIVE_REGION_NONE
+            else View.ACCESSIBILITY_LIVE_REGION_POLITE
+        }
         say(
             R.id.probability,
             when {

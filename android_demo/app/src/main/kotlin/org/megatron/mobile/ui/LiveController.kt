@@ -118,10 +118,10 @@ class LiveController(
         override fun onStopped() = show(UiState.Live.CameraStopped)
 
         override fun close() {
-            isClosed = true
             camera?.close()
             // Not while a frame is being judged.
             synchronized(this) {
+                isClosed = true
                 runtime?.close()
                 runtime = null
             }
@@ -132,6 +132,7 @@ class LiveController(
             return false
         }
 
+        @Synchronized
         private fun show(next: UiState.Live) {
             if (!isClosed) state.value = next
         }

@@ -1,6 +1,7 @@
 package org.megatron.mobile.ui
 
 import android.app.Application
+import android.content.pm.PackageManager
 import android.os.Build
 import android.os.Handler
 import android.os.Looper
@@ -16,6 +17,7 @@ import org.megatron.mobile.media.VideoOpener
 import org.megatron.mobile.runtime.ExecuTorchRuntime
 import org.megatron.mobile.runtime.programFile
 import java.io.File
+import java.io.IOException
 import java.util.concurrent.Executor
 import java.util.concurrent.Executors
 
@@ -83,8 +85,8 @@ open class MegatronApp : Application() {
     )
 
     private fun executorchVersion(): String {
-        val flags = android.content.pm.PackageManager.GET_META_DATA
-        return packageManager.getApplicationInfo(packageName, flags).metaData?.getString("executorch") ?: "unknown"
+        val about = packageManager.getApplicationInfo(packageName, PackageManager.GET_META_DATA)
+        return about.metaData?.getString("executorch") ?: "unknown"
     }
 }
 
@@ -92,6 +94,6 @@ open class MegatronApp : Application() {
 private fun residentBytes(): Long? = try {
     val line = File("/proc/self/status").useLines { lines -> lines.firstOrNull { it.startsWith("VmRSS:") } }
     line?.split(Regex("\\s+"))?.get(1)?.toLong()?.times(1024)
-} catch (_: java.io.IOException) {
+} catch (_: IOException) {
     null
 }

@@ -2,6 +2,7 @@ package org.megatron.mobile.ui
 
 import android.content.Context
 import android.graphics.Canvas
+import android.graphics.DashPathEffect
 import android.graphics.Paint
 import android.util.AttributeSet
 import android.view.MotionEvent
@@ -13,12 +14,14 @@ import org.megatron.mobile.media.CheckedWindow
 
 /**
  * The windows of a video over its time: the taller a bar, the likelier a fake; an undecided one is a hollow stub. Where
- * windows overlap each is drawn from its start to the start of the next. A line marks where the video is.
+ * windows overlap each is drawn from its start to the start of the next. A dashed line marks the threshold, another where
+ * the video is.
  */
 class TimelineView(context: Context, attributes: AttributeSet? = null) : View(context, attributes) {
     private val density = resources.displayMetrics.density
     private val fill = Paint(Paint.ANTI_ALIAS_FLAG)
     private val line = Paint(Paint.ANTI_ALIAS_FLAG).apply { style = Paint.Style.STROKE }
+    private val dashes = DashPathEffect(floatArrayOf(4 * density, 4 * density), 0f)
     private var report: CheckReport? = null
     private var touchedMs = 0.0
 
@@ -43,11 +46,11 @@ class TimelineView(context: Context, attributes: AttributeSet? = null) : View(co
     override fun onDraw(canvas: Canvas) {
         val shown = report ?: return
         val bottom = height - density
-        drawThreshold(canvas, shown, bottom)
         shown.windows.forEachIndexed { index, window ->
             val end = shown.windows.getOrNull(index + 1)?.startMs ?: maxOf(window.endMs, shown.durationMs)
             drawWindow(canvas, shown, window, x(window.startMs), x(maxOf(end, window.startMs)), bottom)
         }
+        drawThreshold(canvas, shown, bottom)
         line.color = context.getColor(R.color.outline)
         line.strokeWidth = density
         canvas.drawLine(0f, bottom, width.toFloat(), bottom, line)
@@ -58,10 +61,12 @@ class TimelineView(context: Context, attributes: AttributeSet? = null) : View(co
     }
 
     private fun drawThreshold(canvas: Canvas, shown: CheckReport, bottom: Float) {
-        line.color = context.getColor(R.color.outline)
+        line.color = context.getColor(R.color.text_soft)
         line.strokeWidth = density
+        line.pathEffect = dashes
         val y = bottom * (1 - shown.threshold.toFloat())
         canvas.drawLine(0f, y, width.toFloat(), y, line)
+        line.pathEffect = null
     }
 
     private fun drawWindow(

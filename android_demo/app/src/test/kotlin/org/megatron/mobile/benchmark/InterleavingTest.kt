@@ -53,7 +53,8 @@ class InterleavingTest {
         val seen = ArrayList<BenchmarkProgress>()
         interleave(listOf(timing("slow", 10), timing("fast", 1)), plan(calls = 100, seconds = 0.5), { now }) { seen.add(it) }
         assertEquals("fast", seen.first().method)
-        assertEquals(BenchmarkProgress("slow", 25, 100, 0.25, 0.25), seen[1])
+        assertEquals("slow" to 25, seen[1].method to seen[1].calls)
+        assertEquals("25 of 100 calls, though half of the seconds", 0.25, seen[1].share, 1e-9)
         assertEquals(1.0, seen.last().share, 1e-9)
     }
 }

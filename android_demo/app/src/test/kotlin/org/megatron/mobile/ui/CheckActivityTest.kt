@@ -185,6 +185,16 @@ class CheckActivityTest : ScreenTest() {
     }
 
     @Test
+    fun `a video that ends the process every time is given up`() {
+        layOutVideo(count = 30)
+        start<CheckActivity>(shared())
+        repeat(2) { restartProcess() }
+        assertTrue((state as UiState.Check.Running).isAgain)
+        restartProcess()
+        assertEquals(UiState.Check.Failed(CheckFailure.INSIDE), state)
+    }
+
+    @Test
     fun `a check that may not read its video after the process ended says what to do`() {
         layOutVideo(count = 30)
         start<CheckActivity>(shared())

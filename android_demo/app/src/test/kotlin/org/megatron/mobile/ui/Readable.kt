@@ -92,4 +92,4 @@ private const val LEAST_CONTRAST = 4.5
 private const val LEAST_TOUCH_DP = 48
 
 /** Longer ones are names of files: they break where they must. */
-private const val LONGEST_WORD = 20
+private const val LONGEST_WORD = 18

@@ -67,8 +67,8 @@ class RefusalTest : ScreenTest() {
     @Test
     fun `another schema version`() = refusing(
         testBundle(schemaVersion = 2),
-        "The model was made for another version of the app (format 2, this app reads 1). Update the app.",
-        "Il modello è stato creato per un’altra versione dell’app (formato 2, questa app legge il 1). Aggiorna l’app.",
+        "The model was made for another version of the app (format 2, this app reads format 1). Update the app.",
+        "Il modello è stato creato per un’altra versione dell’app (formato 2, questa app legge il formato 1). Aggiorna l’app.",
     )
 
     @Test

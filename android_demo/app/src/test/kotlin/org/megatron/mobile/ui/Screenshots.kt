@@ -19,9 +19,9 @@ import java.io.File
 import javax.imageio.ImageIO
 
 /**
- * Pictures of every screen, whole pages of them, to be looked at: no test, and run by name alone.
+ * Pictures of every screen, whole pages of them, to be looked at: no test, and run by name alone, by
  *
- *     mvn -o test -Dtest=Screenshots
+ *     python -m android_demo.assembly screenshots
  *
  * They are written to build/screenshots. The person on them is the golden vectors', a synthetic one.
  */

@@ -1,0 +1,27 @@
+"""Pictures of every screen in every state, over pairs of settings, for people to look at."""
+
+import shutil
+from pathlib import Path
+
+from android_demo.assembly.parts import gather
+from android_demo.assembly.places import BUILD, DEMO
+from android_demo.assembly.resources import link_resources
+from android_demo.assembly.testing import NEEDED
+from android_demo.assembly.tools import require_tools, run
+from core.command_line import say
+
+SCREENSHOTS = BUILD / "screenshots"
+
+
+def take_screenshots(artifact: Path | None) -> list[Path]:
+    """The PNG files. The person on them is that of `artifact`'s golden vectors (None: the bundle, or artifacts/demo).
+
+    Raises InputError where a tool is missing, WorkError where a screen does not start.
+    """
+    require_tools(NEEDED)
+    link_resources(gather())
+    say("starting every screen (some minutes)")
+    shutil.rmtree(SCREENSHOTS, ignore_errors=True)
+    chosen = [] if artifact is None else [f"-Dmegatron.artifact={artifact.resolve()}"]
+    run("mvn", "-q", "-B", "test", "-Dtest=Screenshots", *chosen, folder=DEMO)
+    return sorted(SCREENSHOTS.glob("*.png"))

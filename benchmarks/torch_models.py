@@ -33,6 +33,7 @@ def of_student(folder: Path, manifest: Manifest, *, compiled: bool) -> Iterator[
         inputs = [[torch.from_numpy(x) for x in case.inputs] for case in cases_of(folder, manifest, method)]
         yield _candidate("student", method, "eager", _over(call, inputs), note)
         if compiled:
+            say(f"torch.compile of {method}: a minute or two")
             over = _over(torch.compile(call, dynamic=False), inputs)
             try:
                 with warnings.catch_warnings():

@@ -7,7 +7,7 @@ import numpy as np
 from benchmarks.row import Agreement
 from core.decision import WINDOW, Decision, Label
 from core.manifest import Manifest, Precision
-from core.runtimes import Array, Runtime
+from core.runtimes import Array, Runtime, cosine
 
 LEAST_COSINE = 0.9999
 """Of float32 programs, where two machines add in another order and nothing else."""
@@ -35,25 +35,17 @@ def agreement_of(
     gaps = [_gap(a, b) for ours, theirs in zip(host, other, strict=True) for a, b in zip(ours, theirs, strict=True)]
     pairs = zip(host_logits, other_logits, strict=True)
     equal = sum(_label(a, decision) == _label(b, decision) is not None for a, b in pairs)
-    least = min(cosines)
+    # numpy's, since Python's leave a NaN out where it does not come first.
+    least, most = float(np.min(cosines)), float(np.max(gaps))
     exact = precision == "fp32"
     return Agreement(
         vectors=len(host),
         cosine=_number(least),
-        max_abs=_number(max(gaps)),
+        max_abs=_number(most),
         verdicts_equal=equal,
         holds=least >= LEAST_COSINE and equal == len(host) if exact else equal == len(host),
         rule=f"cosine at least {LEAST_COSINE} and all verdicts equal" if exact else "all verdicts equal",
     )
-
-
-def cosine(a: Array, b: Array) -> float:
-    """Of all values, as one vector each; 1 for two that are zero, 0 for one, NaN where a value is no number."""
-    x, y = a.ravel().astype(np.float64), b.ravel().astype(np.float64)
-    lengths = float(np.linalg.norm(x)), float(np.linalg.norm(y))
-    if 0.0 in lengths:
-        return 1.0 if lengths == (0.0, 0.0) else 0.0
-    return float(x @ y / (lengths[0] * lengths[1]))
 
 
 def logits_of_faces(runtime: Runtime, manifest: Manifest, answers: Answers) -> list[Array]:

@@ -9,7 +9,7 @@ import torch
 from core.decision import WINDOW, Decision
 from core.manifest import Accuracy, Parity
 from core.metrics import auc
-from core.runtimes import Array, Runtime, as_float32
+from core.runtimes import Array, Runtime, as_float32, cosine
 from core.runtimes.torch import TorchRuntime
 from export.golden import demo_crops
 from export.source import Source
@@ -128,11 +128,8 @@ class _Worst:
 
     def see_cosine(self, wanted: tuple[Array, ...], got: tuple[Array, ...]) -> None:
         for reference, output in zip(wanted, got, strict=True):
-            product = float(np.linalg.norm(reference) * np.linalg.norm(output))
-            # Two zeros are alike; one of them is as far from the other as can be.
-            alike = float(not reference.any() and not output.any())
-            cosine = float((reference * output).sum()) / product if product > 0 else alike
-            self.cosine = min(self.cosine, cosine)
+            found = cosine(reference, output)
+            self.cosine = min(self.cosine, found if math.isfinite(found) else 0.0)
 
 
 def faces(source: Source) -> list[Array]:

@@ -18,7 +18,7 @@ from benchmarks.reference.student import StudentPass, student_pass
 from benchmarks.reference_result import Reference
 from core.errors import InputError, WorkError
 from core.manifest import Manifest
-from core.runtimes import Array, Runtime, open_runtime, preferred_artifact
+from core.runtimes import Runtime, cosine, open_runtime, preferred_artifact
 from core.runtimes.onnx import OnnxRuntime
 from core.runtimes.torch import TorchRuntime
 from core.video import Frame, sampled_frames
@@ -128,7 +128,7 @@ class _ReferenceTurns:
         self._decoded.close()
 
     def _agreement(self) -> float:
-        cosines = [_cosine(a, b) for a, b in zip(*map(self._pipeline.answers, (EAGER, ONNX)), strict=True)]
+        cosines = [cosine(a, b) for a, b in zip(*map(self._pipeline.answers, (EAGER, ONNX)), strict=True)]
         if min(cosines) < SAME_COSINE:
             raise WorkError(f"the reference's answers under ONNX Runtime have cosine {min(cosines):.4f} with torch's")
         return min(cosines)
@@ -160,10 +160,6 @@ def _student_turn(video: Path, runtime: Runtime, manifest: Manifest, *, frames: 
         decision=manifest.decision,
         depth_trained=manifest.depth_trained,
     )
-
-
-def _cosine(a: Array, b: Array) -> float:
-    return float((a * b).sum() / max(float(np.linalg.norm(a) * np.linalg.norm(b)), 1e-12))
 
 
 @contextmanager

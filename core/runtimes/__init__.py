@@ -85,6 +85,15 @@ def missing_extra(extra: str, error: ImportError) -> InputError:
     return InputError(f"{error.name} is not installed; type `pip install 'megatron-mobile[{extra}]'`")
 
 
+def cosine(a: Array, b: Array) -> float:
+    """Of all values, as one vector each; 1 for two that are zero, 0 for one, NaN where a value is no number."""
+    x, y = a.ravel().astype(np.float64), b.ravel().astype(np.float64)
+    lengths = float(np.linalg.norm(x)), float(np.linalg.norm(y))
+    if 0.0 in lengths:
+        return 1.0 if lengths == (0.0, 0.0) else 0.0
+    return float(x @ y / (lengths[0] * lengths[1]))
+
+
 def as_float32(array: Any) -> Array:
     """A contiguous float32 view or copy of anything array-like."""
     return np.ascontiguousarray(array, dtype=np.float32)

@@ -8,7 +8,7 @@ import pytest
 
 from benchmarks import arm64
 from benchmarks.__main__ import COMMANDS
-from benchmarks.agreement import agreement_of, cosine
+from benchmarks.agreement import agreement_of
 from benchmarks.arm64 import check_arm64, emulator
 from benchmarks.build import built_runner
 from benchmarks.results import RESULTS, read_results
@@ -30,13 +30,6 @@ REAL, FAKE = array(2.0, -2.0), array(-2.0, 2.0)
 
 def of(host: Array, other: Array, ours: Array, theirs: Array, precision: Precision) -> Agreement:
     return agreement_of([[host]], [[other]], [ours], [theirs], precision, Decision())
-
-
-def test_the_cosine_by_hand() -> None:
-    assert cosine(array(3, 4), array(4, 3)) == pytest.approx(24 / 25)
-    assert cosine(array(1, 2), array(-1, -2)) == pytest.approx(-1)
-    assert cosine(array(0, 0), array(0, 0)) == 1.0
-    assert cosine(array(0, 0), array(0, 1)) == 0.0
 
 
 def test_float32_must_point_the_same_way_and_judge_alike() -> None:
@@ -67,6 +60,14 @@ def test_what_is_no_number_agrees_with_nothing(precision: Precision) -> None:
     assert not found.holds
     assert found.verdicts_equal == 0
     assert found.cosine is None
+
+
+def test_one_output_that_is_no_number_is_told_wherever_it_stands() -> None:
+    host, other = [[array(1, 0), array(1, 0)]], [[array(1, 0), array(np.nan, 0)]]
+
+    found = agreement_of(host, other, [REAL], [REAL], "fp32", Decision())
+
+    assert (found.holds, found.cosine, found.max_abs) == (False, None, None)
 
 
 def test_the_worst_of_all_outputs_is_told() -> None:

@@ -5,7 +5,8 @@ import warnings
 from importlib.metadata import version
 from pathlib import Path
 
-from core.runtimes import missing_extra
+from benchmarks.cache import cache_folder
+from benchmarks.versions import executorch_version
 
 SIZE = 224
 METHOD = "forward"
@@ -16,7 +17,7 @@ def anchor_program() -> Path:
 
     timm's RepViT-M0.9 without classifier, fused, float32, XNNPACK. Its weights are random: they change no latency.
     """
-    name = f"anchor-timm{version('timm')}-torch{version('torch')}-executorch{_executorch_version()}.pte"
+    name = f"anchor-timm{version('timm')}-torch{version('torch')}-executorch{executorch_version()}.pte"
     path = cache_folder() / name
     if not path.is_file():
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -24,18 +25,6 @@ def anchor_program() -> Path:
         temporary.write_bytes(_built())
         temporary.replace(path)
     return path
-
-
-def cache_folder() -> Path:
-    """Where what takes long to build is kept between runs."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "megatron-mobile"
-
-
-def _executorch_version() -> str:
-    try:
-        return version("executorch")
-    except ImportError as error:
-        raise missing_extra("executorch", error) from error
 
 
 def _built() -> bytes:

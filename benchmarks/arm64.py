@@ -12,11 +12,12 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.agreement import Answers, agreement_of, logits_of_faces
-from benchmarks.build import build_runner, executorch_version
+from benchmarks.build import build_runner
 from benchmarks.candidates import NATIVE
 from benchmarks.cases import Case, cases_of, frames_of, golden_of
 from benchmarks.native import STREAM, NativeProgram, Window
 from benchmarks.row import Agreement, Row
+from benchmarks.versions import executorch_version
 from core.command_line import progress
 from core.detector import StreamingDetector
 from core.errors import InputError, WorkError

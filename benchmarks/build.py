@@ -12,11 +12,11 @@ import subprocess
 import sys
 import tempfile
 import zipfile
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Final, Literal
 
-from benchmarks.anchor import cache_folder
+from benchmarks.cache import cache_folder, keep
+from benchmarks.versions import executorch_version
 from core.errors import InputError, WorkError
 
 Architecture = Literal["host", "arm64"]
@@ -59,16 +59,8 @@ def build_runner(architecture: Architecture, *, wheel: Path | None = None) -> Pa
         ready = Path(scratch) / "ready"
         ready.mkdir()
         shutil.copy2(build / "runner", ready / "runner")
-        _keep(ready, folder)
+        keep(ready, folder)
     return folder / "runner"
-
-
-def executorch_version() -> str:
-    """Of the installed wheel, without what tells one build of a release from another; InputError where none is."""
-    try:
-        return version("executorch").split("+")[0]
-    except PackageNotFoundError as error:
-        raise InputError("executorch is not installed; type `pip install 'megatron-mobile[executorch]'`") from error
 
 
 def _folder(architecture: Architecture) -> Path:
@@ -125,7 +117,7 @@ def _arm64_wheel(wheel: Path | None) -> Path:
         unpacked = Path(scratch) / "executorch"
         if not (unpacked / "lib" / "libexecutorch.so").is_file():
             raise InputError(f"{file}: holds no libexecutorch.so; give an executorch wheel for {PLATFORM}")
-        _keep(unpacked, folder)
+        keep(unpacked, folder)
     return folder
 
 
@@ -143,15 +135,6 @@ def _fetched(folder: Path) -> Path:
         ]
     )  # fmt: skip
     return next(folder.glob("*.whl"))
-
-
-def _keep(ready: Path, folder: Path) -> None:
-    try:
-        ready.rename(folder)
-    except OSError:
-        # Somebody else may have made the same in the meantime.
-        if not folder.is_dir():
-            raise
 
 
 def _run(command: list[str]) -> None:

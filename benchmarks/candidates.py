@@ -13,12 +13,12 @@ from statistics import median
 from typing import TypeVar
 
 from benchmarks.anchor import METHOD, SIZE, anchor_program
-from benchmarks.build import executorch_version
 from benchmarks.cases import Case, cases_of, random_values
 from benchmarks.measure import PythonCalls, Timed
 from benchmarks.memory import memory_of
 from benchmarks.native import STREAM, NativeProgram
 from benchmarks.row import Memory
+from benchmarks.versions import executorch_version
 from core.decision import Decision
 from core.manifest import Artifact, Manifest
 from core.runtimes import Runtime, open_runtime

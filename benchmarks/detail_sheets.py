@@ -1,5 +1,7 @@
 """Tables of the report alone: everything a sceptic would ask of a row."""
 
+from collections.abc import Mapping
+
 from benchmarks.reference_result import Reference
 from benchmarks.results import Results
 from benchmarks.row import Memory, Row
@@ -34,10 +36,7 @@ def remark_sheet(results: Results) -> Sheet:
     of: dict[str, list[str]] = {}
     for row in results.rows:
         remarks = [] if row.note is None else [row.note]
-        reasons: dict[str, list[str]] = {}
-        for name, why in row.missing.items():
-            reasons.setdefault(why, []).append(name)
-        remarks += [f"no {' and no '.join(names)}: {why}" for why, names in reasons.items()]
+        remarks += [f"no {' and no '.join(names)}: {why}" for why, names in _by_reason(row.missing).items()]
         for remark in remarks:
             of.setdefault(remark, []).append(f"{row.artifact} {row.method}{where_of(row)}")
     return sheet(
@@ -175,11 +174,16 @@ def _protocol(row: Row) -> tuple[str, ...]:
 
 
 def _missing(memory: Memory) -> str:
-    # The reason is often the same for several parts.
+    titles = {MEMORY_PARTS.get(name, name.removesuffix("_bytes")): why for name, why in memory.missing.items()}
+    return "; ".join(f"{' and '.join(names)}: {why}" for why, names in _by_reason(titles).items())
+
+
+def _by_reason(missing: Mapping[str, str]) -> dict[str, list[str]]:
+    """Names by why they are missing: the reason is often the same for several."""
     reasons: dict[str, list[str]] = {}
-    for name, why in memory.missing.items():
-        reasons.setdefault(why, []).append(MEMORY_PARTS.get(name, name.removesuffix("_bytes")))
-    return "; ".join(f"{' and '.join(names)}: {why}" for why, names in reasons.items())
+    for name, why in missing.items():
+        reasons.setdefault(why, []).append(name)
+    return reasons
 
 
 def _interval(interval: tuple[float, float] | None) -> str:

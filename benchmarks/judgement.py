@@ -3,8 +3,7 @@
 from benchmarks.gate import baseline_checks, budget_checks, frame_anchors, shipped
 from benchmarks.results import Results
 from benchmarks.row import Row
-from benchmarks.subject import Subject
-from benchmarks.targets import HOST, Estimate, Targets, estimate
+from benchmarks.targets import HOST, Estimate, Target, Targets, estimate
 
 
 def judged(results: Results, targets: Targets) -> Results:
@@ -13,14 +12,11 @@ def judged(results: Results, targets: Targets) -> Results:
     estimates: list[Estimate] = []
     reasons: dict[str, str] = {}
     for phone in targets.phones:
-        told = "nothing is known of the artefacts" if results.subject is None else ""
-        if results.subject is not None:
-            found = _estimate(results, results.subject, targets, phone.id)
-            if isinstance(found, Estimate):
-                estimates.append(found)
-                continue
-            told = found
-        reasons[phone.id] = told
+        found = _estimate(results, phone, targets)
+        if isinstance(found, Estimate):
+            estimates.append(found)
+        else:
+            reasons[phone.id] = found
     return results.model_copy(
         update={
             "rows": held,
@@ -52,15 +48,17 @@ def _held(row: Row, results: Results, targets: Targets) -> Row:
     return row.model_copy(update={"budget": target.id if ships else None})
 
 
-def _estimate(results: Results, subject: Subject, targets: Targets, name: str) -> Estimate | str:
-    target = next(one for one in targets.phones if one.id == name)
-    artifact = shipped(subject, target)
+def _estimate(results: Results, phone: Target, targets: Targets) -> Estimate | str:
+    subject = results.subject
+    if subject is None:
+        return "nothing is known of the artefacts"
+    artifact = shipped(subject, phone)
     if artifact is None:
-        return f"the folder holds no {target.ships.target} {target.ships.precision} artefact"
+        return f"the folder holds no {phone.ships.target} {phone.ships.precision} artefact"
     row = results.row(artifact.path, "encode", HOST)
     if row is None:
         return f"{artifact.path} was not measured"
     told, why = frame_anchors(results, subject, artifact.path, HOST)
     if told is None:
         return why or "not measured"
-    return estimate(target, told.value, row.delegate, targets.published)
+    return estimate(phone, told.value, row.delegate, targets.published)

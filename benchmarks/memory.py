@@ -14,7 +14,7 @@ import numpy as np
 from benchmarks.footprint import status_bytes
 from benchmarks.row import Memory
 from core.errors import WorkError
-from core.manifest import Manifest, read_manifest
+from core.manifest import MANIFEST, Manifest, read_manifest
 from core.runtimes import open_runtime
 
 CALLS = 5
@@ -82,4 +82,4 @@ def _forget_peak() -> None:
 
 if __name__ == "__main__":
     place = Path(sys.argv[1])
-    print(json.dumps(_measure(place, read_manifest(place / "manifest.json"), sys.argv[2]).model_dump()))
+    print(json.dumps(_measure(place, read_manifest(place / MANIFEST), sys.argv[2]).model_dump()))

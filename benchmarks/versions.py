@@ -2,7 +2,17 @@
 
 from importlib.metadata import PackageNotFoundError, version
 
+from core.runtimes import missing_extra
+
 PACKAGES = ("torch", "executorch", "torchao", "onnxruntime", "coremltools", "timm", "numpy")
+
+
+def executorch_version() -> str:
+    """Of the installed wheel, without what tells one build of a release from another; InputError where none is."""
+    try:
+        return version("executorch").split("+")[0]
+    except PackageNotFoundError as error:
+        raise missing_extra("executorch", error) from error
 
 
 def installed_versions() -> dict[str, str]:

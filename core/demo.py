@@ -159,16 +159,15 @@ def _is_there(folder: Path, settings: DemoSettings) -> bool:
 
 @contextmanager
 def _appearing_whole(folder: Path) -> Iterator[Path]:
-    """A temporary folder that becomes `folder` at the end, or disappears when anything is raised."""
+    """A temporary folder that becomes `folder` at the end, or disappears whatever is raised."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     partial = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", suffix=".partial", dir=folder.parent))
     try:
         yield partial
         partial.chmod(0o755)  # mkdtemp's folders are the owner's alone
         partial.replace(folder)
-    except BaseException:
+    finally:
         shutil.rmtree(partial, ignore_errors=True)
-        raise
 
 
 def _plan(settings: DemoSettings) -> Iterator[_Clip]:

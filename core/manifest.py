@@ -210,13 +210,12 @@ def open_to_judge(folder: Path, *, allow_untrained: bool) -> Manifest:
 def read_manifest(file: Path) -> Manifest:
     """Parse and validate `file`; InputError names the first thing that is wrong."""
     try:
-        if file.stat().st_size > MOST_MANIFEST_BYTES:
-            raise InputError(f"{file}: more than {MOST_MANIFEST_BYTES:,} bytes, no manifest is; export again")
-        document = from_json(file.read_bytes())
-    except InputError:
-        raise
+        blown_up = file.stat().st_size > MOST_MANIFEST_BYTES
+        document = None if blown_up else from_json(file.read_bytes())
     except (ValueError, OSError) as error:
         raise InputError(f"{file}: not readable as JSON ({error}); export again") from error
+    if blown_up:
+        raise InputError(f"{file}: more than {MOST_MANIFEST_BYTES:,} bytes, no manifest is; export again")
     version = document.get("schema_version") if isinstance(document, dict) else None
     if version != SCHEMA_VERSION:
         raise InputError(f"{file}: schema version {version!r}; this version reads {SCHEMA_VERSION} only: export again")

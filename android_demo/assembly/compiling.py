@@ -8,7 +8,7 @@ from android_demo.assembly.freshness import redo
 from android_demo.assembly.parts import Parts, check
 from android_demo.assembly.places import BUILD, CATALOG, CLASSES, DEMO, GENERATED, MAIN, WORK
 from android_demo.assembly.resources import KEPT_CLASSES
-from android_demo.assembly.tools import SHORT_LIVED, jdk_home, require_tools, run
+from android_demo.assembly.tools import SHORT_LIVED, jdk_home, maven_class_path, require_tools, run
 from core.command_line import say
 
 PART_GROUP = "org/megatron/parts"
@@ -20,16 +20,12 @@ DEX = WORK / "dex"
 def compile_kotlin(parts: Parts) -> None:
     """Make the class files and the list of jars that go into the app beside them, each held to its checksum."""
     require_tools(("javac", "mvn"))
-    goal = "org.apache.maven.plugins:maven-dependency-plugin:build-classpath"
 
     def work() -> None:
         say("compiling")
         # The compiler leaves the classes of a source that is gone.
         shutil.rmtree(CLASSES, ignore_errors=True)
-        run(
-            "mvn", "-q", "-B", "process-classes", goal, "-DincludeScope=runtime",
-            f"-Dmdep.outputFile={CLASS_PATH}", folder=DEMO,
-        )  # fmt: skip
+        maven_class_path("process-classes", "-DincludeScope=runtime", to=CLASS_PATH, folder=DEMO)
 
     redo(
         "classes",

@@ -5,8 +5,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from android_demo.assembly.catalog import versions
-from android_demo.assembly.files import sha256, write_if_new
+from android_demo.assembly.files import write_if_new
 from core.errors import WorkError
+from core.manifest import sha256_of
 from export.preflight import TABLE, PackedRuntime, packed_runtime
 
 # Kernels register by these names, the delegate's enumeration has its nodes' names, and the readers of the formats
@@ -34,7 +35,7 @@ def contents(libraries: Mapping[str, Path]) -> PackedRuntime:
 
     return PackedRuntime(
         package=f"react-native-executorch {versions()['reactNativeExecutorch']}",
-        libraries={abi: sha256(library) for abi, library in libraries.items()},
+        libraries={abi: sha256_of(library) for abi, library in libraries.items()},
         formats=common(FORMAT),
         backends=common(BACKEND),
         operators=common(OPERATOR),
@@ -51,7 +52,7 @@ def check_table(libraries: Mapping[str, Path]) -> None:
     """WorkError where the recorded table is of other libraries than these."""
     recorded = packed_runtime().libraries
     for abi, library in libraries.items():
-        if recorded.get(abi) != sha256(library):
+        if recorded.get(abi) != sha256_of(library):
             raise WorkError(
                 f"{TABLE.name} is of another libexecutorch.so for {abi}; type `python -m android_demo.assembly runtime`"
             )

@@ -5,6 +5,8 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
+from core.manifest import sha256_of
+
 
 def write_if_new(path: Path, content: str) -> bool:
     """Write `content` unless it stands there already; whether it was written."""
@@ -17,17 +19,11 @@ def write_if_new(path: Path, content: str) -> bool:
     return True
 
 
-def sha256(path: Path) -> str:
-    """Hex digest of a file."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
 def digest(paths: Iterable[Path], *words: str) -> str:
     """Hex digest over files, and those below folders, by name and content, and over `words`."""
     found = hashlib.sha256("\n".join(words).encode())
     for path in paths:
         files = [path] if path.is_file() else sorted(file for file in path.rglob("*") if file.is_file())
         for file in files:
-            found.update(f"\n{file} {sha256(file)}".encode())
+            found.update(f"\n{file} {sha256_of(file)}".encode())
     return found.hexdigest()

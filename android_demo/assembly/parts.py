@@ -15,11 +15,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from android_demo.assembly.catalog import versions, write_maven_config
-from android_demo.assembly.files import digest, sha256
+from android_demo.assembly.files import digest
 from android_demo.assembly.places import CATALOG, CHECKSUMS, DEMO, PARTS
-from android_demo.assembly.tools import require_tools, run
+from android_demo.assembly.tools import maven_class_path, require_tools, run
 from core.command_line import say
 from core.errors import WorkError
+from core.manifest import sha256_of
 
 ABIS = ("arm64-v8a", "x86_64")
 DONE = "done"
@@ -88,7 +89,7 @@ def check(path: Path) -> None:
     """WorkError where the sha256 of `path` is not the recorded one of its name."""
     lines = (line.split() for line in CHECKSUMS.read_text().splitlines())
     recorded = {name: expected for expected, name in lines}
-    found = sha256(path)
+    found = sha256_of(path)
     if recorded.get(path.name) != found:
         raise WorkError(f"{path}: its sha256 is {found}, {CHECKSUMS.name} has {recorded.get(path.name, 'none')}")
 
@@ -96,8 +97,7 @@ def check(path: Path) -> None:
 def _from_maven() -> Mapping[str, Path]:
     """Archives and tools in Maven's own store, checked, by artefact."""
     with tempfile.NamedTemporaryFile("r") as listed:
-        goal = "org.apache.maven.plugins:maven-dependency-plugin:build-classpath"
-        run("mvn", "-q", "-B", "-f", "parts.pom.xml", goal, f"-Dmdep.outputFile={listed.name}", folder=DEMO)
+        maven_class_path("-f", "parts.pom.xml", to=listed.name, folder=DEMO)
         paths = [Path(path) for path in listed.read().strip().split(":")]
     for path in paths:
         check(path)

@@ -4,10 +4,10 @@ import shutil
 from pathlib import Path
 
 from android_demo.assembly.parts import gather
-from android_demo.assembly.places import BUILD, DEMO
+from android_demo.assembly.places import BUILD
 from android_demo.assembly.resources import link_resources
-from android_demo.assembly.testing import NEEDED
-from android_demo.assembly.tools import require_tools, run
+from android_demo.assembly.testing import NEEDED, maven_test
+from android_demo.assembly.tools import require_tools
 from core.command_line import say
 
 SCREENSHOTS = BUILD / "screenshots"
@@ -22,6 +22,5 @@ def take_screenshots(artifact: Path | None) -> list[Path]:
     link_resources(gather())
     say("starting every screen (some minutes)")
     shutil.rmtree(SCREENSHOTS, ignore_errors=True)
-    chosen = [] if artifact is None else [f"-Dmegatron.artifact={artifact.resolve()}"]
-    run("mvn", "-q", "-B", "test", "-Dtest=Screenshots", *chosen, folder=DEMO)
+    maven_test(artifact, "-Dtest=Screenshots")
     return sorted(SCREENSHOTS.glob("*.png"))

@@ -16,7 +16,7 @@ from android_demo.assembly.compiling import CLASS_PATH, app_jars
 from android_demo.assembly.parts import gather
 from android_demo.assembly.places import CLASSES, DEMO, TEST_CLASSES
 from android_demo.assembly.resources import link_resources
-from android_demo.assembly.tools import require_tools, run
+from android_demo.assembly.tools import maven_class_path, require_tools, run
 from core.preprocess import Box, Image, PreprocessSpec, preprocess
 from core.products import product_named
 
@@ -48,11 +48,7 @@ def measure_preprocessing() -> list[Speed]:
     """Time both on 1080p frames, in turns of a few seconds. Raises InputError where a tool is missing."""
     require_tools(("java", "javac", "mvn", "aapt2"))
     link_resources(gather())
-    goal = "org.apache.maven.plugins:maven-dependency-plugin:build-classpath"
-    run(
-        "mvn", "-q", "-B", "test-compile", goal, "-DincludeScope=runtime",
-        f"-Dmdep.outputFile={CLASS_PATH}", folder=DEMO,
-    )  # fmt: skip
+    maven_class_path("test-compile", "-DincludeScope=runtime", to=CLASS_PATH, folder=DEMO)
     spec = product_named("faceforensics").preprocess
     pictures, boxes = _pictures(), _boxes()
     class_path = ":".join(map(str, (CLASSES, TEST_CLASSES, *app_jars())))

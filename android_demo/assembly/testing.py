@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 from android_demo.assembly.parts import gather
 from android_demo.assembly.places import BUILD, CLASSES, DEMO, TEST_CLASSES
 from android_demo.assembly.resources import link_resources
-from android_demo.assembly.tools import missing_tools, require_tools, run
+from android_demo.assembly.tools import maven, missing_tools, require_tools
 from core.command_line import say
 
 NEEDED = ("java", "javac", "mvn", "npm", "aapt2")
@@ -49,9 +49,14 @@ def run_jvm_tests(artifact: Path | None) -> Outcome:
     # The compiler leaves the classes of a source that is gone, and their tests would run.
     for left in (REPORTS, CLASSES, TEST_CLASSES):
         shutil.rmtree(left, ignore_errors=True)
-    chosen = [] if artifact is None else [f"-Dmegatron.artifact={artifact.resolve()}"]
-    run("mvn", "-q", "-B", "test", *chosen, folder=DEMO)
+    maven_test(artifact)
     return _outcome()
+
+
+def maven_test(artifact: Path | None, *words: str) -> None:
+    """Run JVM tests on the golden vectors of `artifact`; all of them without further `words`."""
+    chosen = [] if artifact is None else [f"-Dmegatron.artifact={artifact.resolve()}"]
+    maven("test", *words, *chosen, folder=DEMO)
 
 
 def _outcome() -> Outcome:

@@ -50,6 +50,17 @@ def run(*command: str | Path, folder: Path | None = None) -> str:
     return done.stdout
 
 
+def maven(*words: str | Path, folder: Path) -> str:
+    """Run Maven quietly in `folder`; see `run`."""
+    return run("mvn", "-q", "-B", *words, folder=folder)
+
+
+def maven_class_path(*words: str, to: Path | str, folder: Path) -> None:
+    """As `maven`; the paths of the jars that the project then has, separated by colons, go into the file `to`."""
+    goal = "org.apache.maven.plugins:maven-dependency-plugin:build-classpath"
+    maven(*words, goal, f"-Dmdep.outputFile={to}", folder=folder)
+
+
 def jdk_home() -> Path:
     """The JDK that `javac` belongs to."""
     found = shutil.which("javac")

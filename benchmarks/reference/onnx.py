@@ -3,7 +3,6 @@
 import contextlib
 import io
 import logging
-import os
 import shutil
 import tempfile
 import warnings
@@ -13,7 +12,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from benchmarks.anchor import cache_folder
+from benchmarks.cache import cache_folder, keep
 from benchmarks.reference.models import DEPTH_PX, FACE_PX, METHODS, ReferenceModels
 from core.decision import WINDOW
 from core.runtimes import missing_extra
@@ -53,19 +52,10 @@ def reference_onnx() -> Path:
         scratch = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
         try:
             export_onnx(ReferenceModels(), scratch)
-            _published(scratch, folder)
+            keep(scratch, folder)
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
     return folder
-
-
-def _published(scratch: Path, folder: Path) -> None:
-    """Give a finished folder its name, unless another process was faster."""
-    try:
-        os.rename(scratch, folder)
-    except OSError:
-        if not folder.is_dir():
-            raise
 
 
 def export_onnx(models: ReferenceModels, folder: Path) -> None:

@@ -3,9 +3,8 @@ package org.megatron.mobile.benchmark
 import org.megatron.mobile.detector.ArtifactRow
 import org.megatron.mobile.detector.Manifest
 import org.megatron.mobile.detector.WINDOW
+import org.megatron.mobile.detector.directFloats
 import org.megatron.mobile.runtime.ModelRuntime
-import java.nio.ByteBuffer
-import java.nio.ByteOrder
 import java.nio.FloatBuffer
 import kotlin.random.Random
 
@@ -66,7 +65,7 @@ class BenchmarkRun(
         else -> {
             val rgb = random(WINDOW * manifest.embeddingSize, 1f)
             val depth = random(WINDOW * manifest.embeddingSize, 1f)
-            val valid = direct(WINDOW).apply { repeat(WINDOW) { put(it, 1f) } }
+            val valid = directFloats(WINDOW).apply { repeat(WINDOW) { put(it, 1f) } }
             val logits = FloatArray(2)
             ({ runtime.classify(rgb, depth, valid, valid, logits) })
         }
@@ -74,11 +73,8 @@ class BenchmarkRun(
 
     private fun random(count: Int, most: Float): FloatBuffer {
         val random = Random(SEED)
-        return direct(count).apply { repeat(count) { put(it, random.nextFloat() * most) } }
+        return directFloats(count).apply { repeat(count) { put(it, random.nextFloat() * most) } }
     }
-
-    private fun direct(count: Int): FloatBuffer =
-        ByteBuffer.allocateDirect(Float.SIZE_BYTES * count).order(ByteOrder.nativeOrder()).asFloatBuffer()
 
     companion object {
         /** What can be measured. */

@@ -12,12 +12,14 @@ from pathlib import Path
 from statistics import median
 from typing import TypeVar
 
-from benchmarks.anchor import METHOD, SIZE, anchor_program
+from benchmarks.anchor import SIZE, anchor_program
 from benchmarks.cases import Case, cases_of, random_values
+from benchmarks.kept_programs import METHOD
 from benchmarks.measure import PythonCalls, Timed
 from benchmarks.memory import memory_of
 from benchmarks.native import STREAM, NativeProgram
 from benchmarks.row import Memory
+from benchmarks.trunk import TRUNK, trunk_program
 from benchmarks.versions import executorch_version
 from core.decision import Decision
 from core.manifest import Artifact, Manifest
@@ -117,7 +119,19 @@ class Program:
 def anchor_candidate(native: Native) -> Candidate:
     """What every ratio is to."""
     program = Program(path=anchor_program(), artifact="anchor", sha256=None, delegate="xnnpack", precision="fp32")
-    cases = [Case(name="random", inputs=(random_values((1, 3, SIZE, SIZE), 0),))]
+    return _kept(program, [Case(name="random", inputs=(random_values((1, 3, SIZE, SIZE), 0),))], native)
+
+
+def of_trunk(folder: Path, manifest: Manifest, native: Native) -> Iterator[Candidate]:
+    """The int8 trunk alone on the frames that `encode` gets; nothing where the folder has no int8 `encode`."""
+    path = trunk_program(manifest)
+    if path is not None:
+        program = Program(path=path, artifact=TRUNK, sha256=None, delegate="xnnpack", precision="int8")
+        yield _kept(program, cases_of(folder, manifest, "encode"), native)
+
+
+def _kept(program: Program, cases: Sequence[Case], native: Native) -> Candidate:
+    """A program of the benchmarks' own, under the native runner or in its place under Python's runtime."""
     if native.binary is not None:
         return native.candidate(program, METHOD, cases)
     from core.runtimes.executorch import ExecuTorchRuntime
@@ -128,7 +142,7 @@ def anchor_candidate(native: Native) -> Candidate:
     return Candidate(
         artifact=program.artifact,
         method=METHOD,
-        sha256=None,
+        sha256=program.sha256,
         runtime=PYTHON,
         runtime_version=runtime.version,
         delegate=program.delegate,
@@ -138,7 +152,7 @@ def anchor_candidate(native: Native) -> Candidate:
         timed=PythonCalls(call),
         memory=lambda: None,
         note=native.note,
-        missing={"memory": "the anchor's is told by the native runner only"},
+        missing={"memory": f"the {program.artifact}'s is told by the native runner only"},
     )
 
 

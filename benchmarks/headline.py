@@ -2,10 +2,13 @@
 
 from dataclasses import dataclass
 
+from benchmarks.kept_programs import METHOD
 from benchmarks.results import Results
 from benchmarks.row import LEAST_CALLS, LEAST_SECONDS, NOISY
 from benchmarks.sheets import frame_ms
+from benchmarks.statistics import change
 from benchmarks.subject import Subject
+from benchmarks.trunk import TRUNK
 from benchmarks.wording import anchors, megabytes, milliseconds, times
 
 
@@ -32,6 +35,16 @@ def headline(results: Results) -> list[Tile]:
         tiles.append(Tile(name="a frame", figure=f"{milliseconds(cost)} ms", detail=f"{title}, on {where}"))
         ratio = anchors(encode.ratio_to_anchor)
         tiles.append(Tile(name="encode, x anchor", figure=ratio, detail="RepViT-M0.9, float32, in the same rounds"))
+        alone = results.row(TRUNK, METHOD)
+        over = None if alone is None or encode.precision != "int8" else change(alone.rounds, encode.rounds)
+        if over is not None:
+            tiles.append(
+                Tile(
+                    name="encode, x its trunk",
+                    figure=anchors(over.value),
+                    detail="the int8 trunk alone, in the same rounds",
+                )
+            )
         stream = results.row(preferred, "stream") or encode
         if stream.peak_rss_bytes is not None:
             peak = f"{megabytes(stream.peak_rss_bytes)} MB"

@@ -15,6 +15,7 @@ from benchmarks.candidates import (
     anchor_candidate,
     of_coreml,
     of_executorch,
+    of_trunk,
     under_python,
 )
 from benchmarks.measure import TURN_S, Timing, interleave
@@ -41,7 +42,9 @@ def measure_together(main: Opened, others: Sequence[Opened], *, quick: bool) -> 
     """Rows of `main` as `measure_host` has them, then of each other folder's artefacts: all in the same rounds."""
     with ExitStack() as processes:
         native = _native(processes)
-        groups = [[anchor_candidate(native), *_of_folder(main, native), *_in_torch(main, compiled=not quick)]]
+        # A quick run leaves out what takes a minute to build.
+        trunk = [] if quick else of_trunk(*main, native)
+        groups = [[anchor_candidate(native), *_of_folder(main, native), *trunk, *_in_torch(main, compiled=not quick)]]
         groups += [list(_of_folder(other, native)) for other in others]
         with progress("measure") as report:
             timings = interleave(

@@ -23,7 +23,7 @@ MISSING = {"memory": "this process holds other models as well", "cold_load_ms": 
 
 def of_student(folder: Path, manifest: Manifest, *, compiled: bool) -> Iterator[Candidate]:
     """The fused student, eager; `compiled` by torch's own compiler too, where that works."""
-    student, note = _student(manifest)
+    student, note = student_of(manifest)
     if student is None:
         say(f"student in torch: not measured, {note}")
         return
@@ -64,7 +64,7 @@ def of_teacher(manifest: Manifest) -> Iterator[Candidate]:
     yield _candidate("teacher", "classify", "eager", _over(teacher.classify, [[*window, *masks]]), None)
 
 
-def _student(manifest: Manifest) -> tuple[Student | None, str | None]:
+def student_of(manifest: Manifest) -> tuple[Student | None, str | None]:
     """The student in `eval()` mode, and what is to be said of it: why there is none, or whose weights it has."""
     run = None if manifest.source.run is None else Path(manifest.source.run)
     if run is not None and (run / "student.json").is_file():

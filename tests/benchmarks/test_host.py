@@ -5,11 +5,14 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+import torch
+from torch import nn
 
-from benchmarks import candidates, host
+from benchmarks import candidates, host, trunk
 from benchmarks.candidates import Candidate, Native, Program
 from benchmarks.cases import cases_of
 from benchmarks.host import executable, measure_together
+from benchmarks.kept_programs import kept_program
 from benchmarks.row import Memory
 from core.errors import InputError
 from core.manifest import Manifest
@@ -122,6 +125,32 @@ def test_what_was_only_built_is_never_opened(
 
     assert [row.artifact for row in rows] == ["anchor"]
     assert f"{PROGRAM}: not measured, no runtime has executed it since it was built" in capsys.readouterr().err
+
+
+def test_an_int8_encode_is_measured_beside_its_trunk_alone(
+    runner: Path, tiny_artifact: tuple[Path, Manifest], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    folder, manifest = tiny_artifact
+    frame = torch.zeros(manifest.method("encode").inputs[0].shape)
+    source = manifest.source.model_copy(update={"run": None, "recipe": "clips"})
+    int8 = manifest.artifacts[0].model_copy(update={"precision": "int8"})
+    asked: list[str] = []
+
+    def kept(name: str, module: object) -> Path:
+        asked.append(name)
+        return kept_program("tiny", lambda: (nn.Conv2d(3, 4, 3).eval(), frame))
+
+    monkeypatch.setattr(trunk, "kept_program", kept)
+    float32 = manifest.model_copy(update={"source": source})
+    with ExitStack() as processes:
+        native = Native(binary=runner, absence=None, processes=processes)
+        (alone,) = candidates.of_trunk(folder, float32.model_copy(update={"artifacts": (int8,)}), native)
+
+        assert (alone.artifact, alone.method, alone.precision) == ("trunk", "forward", "int8")
+        assert len(alone.timed.turn(2, 0.0).calls_ms) >= 2
+        assert list(candidates.of_trunk(folder, float32, native)) == []
+    assert asked == [f"trunk-int8-repvit_m0_9-{manifest.preprocess.size}px"]
 
 
 def test_core_ml_is_measured_on_macos_alone(

@@ -1,0 +1,56 @@
+"""The int8 trunk alone, without depth head and second embedding: what the rest of an int8 `encode` is held against."""
+
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from benchmarks.kept_programs import kept_program
+from core.manifest import Manifest
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from core.models.backbone import TrunkName
+
+TRUNK = "trunk"
+
+
+def trunk_program(manifest: Manifest) -> Path | None:
+    """Path of the `.pte` of the trunk of the folder's int8 `encode` for XNNPACK, built on first use (a minute).
+
+    All of it int8, with random weights, which change no latency. None where the folder has no such `encode`, or nobody
+    knows the student's architecture.
+    """
+    int8 = ("executorch", "xnnpack", "int8")
+    if all((row.target, row.backend, row.precision) != int8 for row in manifest.artifacts):
+        return None
+    from benchmarks.torch_models import student_of
+
+    student, _ = student_of(manifest)
+    if student is None:
+        return None
+    name, size = student.trunk.name, manifest.preprocess.size
+    return kept_program(f"{TRUNK}-int8-{name}-{size}px", partial(_module, name, size))
+
+
+def _module(name: "TrunkName", size: int) -> "tuple[nn.Module, Tensor]":
+    import torch
+    from torch import Tensor, nn
+
+    from core.models.backbone import Trunk, global_mean
+    from core.quantisation import quantised
+
+    class Embedding(nn.Module):
+        """Frame to embedding."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.trunk = Trunk(name)
+            self.trunk.fuse()
+
+        def forward(self, frame: Tensor) -> Tensor:
+            return global_mean(self.trunk(frame)[-1])
+
+    torch.manual_seed(0)
+    frames = torch.rand(4, 1, 3, size, size) * 255.0
+    return quantised(Embedding().eval(), frames), frames[0]

@@ -5,13 +5,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
-from torchmetrics.functional.classification import (
-    binary_auroc,
-    binary_average_precision,
-    binary_calibration_error,
-)
 
 from core.decision import Decision, Logits
+
+# torchmetrics takes as long to import as torch itself: only who asks for one of its figures waits for it.
 
 Metrics = dict[str, float | int | None]
 
@@ -41,6 +38,8 @@ def summarise(windows: Sequence[ScoredWindow], decision: Decision, *, undecided:
     `undecided` counts the videos without a decided window; they are in no other figure. A figure that needs both
     classes is None where one is missing.
     """
+    from torchmetrics.functional.classification import binary_average_precision
+
     videos = list(video_probabilities(windows, decision).values())
     window_rows = [(window.is_fake, decision.probability([window.logits])) for window in windows]
     frame_rows = [(w.is_fake, decision.probability([logits])) for w in windows for logits in w.frame_logits]
@@ -79,11 +78,15 @@ def auc(rows: Sequence[tuple[bool, float]]) -> float | None:
     labels = torch.tensor([is_fake for is_fake, _ in rows], dtype=torch.int64)
     if labels.numel() == 0 or labels.min() == labels.max():
         return None
+    from torchmetrics.functional.classification import binary_auroc
+
     return float(binary_auroc(torch.tensor([score for _, score in rows]), labels))
 
 
 def expected_calibration_error(rows: Sequence[tuple[bool, float]]) -> float:
     """ECE of (is fake, fake probability): mean gap between confidence and accuracy over 10 bins of probability."""
+    from torchmetrics.functional.classification import binary_calibration_error
+
     scores = torch.tensor([score for _, score in rows])
     labels = torch.tensor([is_fake for is_fake, _ in rows], dtype=torch.int64)
     return float(binary_calibration_error(scores, labels, n_bins=10))

@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,6 +26,15 @@ def clips() -> Path:
     if not folder.is_dir():
         pytest.skip(f"real footage is missing: {folder} is no folder; set MEGATRON_CLIPS to where the clips are")
     return folder
+
+
+@pytest.fixture(scope="module")
+def shallow() -> Iterator[None]:
+    """See `tests.shallow`; for a module that marks itself with it."""
+    from tests.shallow import shallow_trunks
+
+    with shallow_trunks():
+        yield
 
 
 @pytest.fixture(scope="session")

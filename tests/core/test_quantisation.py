@@ -18,6 +18,7 @@ from core.models.fusion import FusionConfig
 from core.quantisation import QuantisedTraining, quantised
 from core.quantisation.rounding import LEAST_WEIGHT_SCALE, RoundedActivation, RoundedWeight, grid
 from core.runs import write_tensors
+from tests.shallow import shallow_trunks
 
 # ExecuTorch and torchao use what the standard library and torch deprecate.
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::UserWarning")
@@ -58,9 +59,10 @@ def tiny() -> Tiny:
 
 @pytest.fixture(scope="module")
 def encode() -> Encode:
-    """A fused RepViT student at 32 px, every branch of which counts."""
+    """A fused RepViT student of few blocks at 32 px, every branch of which counts."""
     torch.manual_seed(0)
-    student = Student(StudentConfig(depth_width=16, fusion=FusionConfig(width=32, heads=2, feed_forward=32)))
+    with shallow_trunks():
+        student = Student(StudentConfig(depth_width=16, fusion=FusionConfig(width=32, heads=2, feed_forward=32)))
     for module in student.modules():
         if isinstance(module, nn.BatchNorm2d):
             module.momentum = None

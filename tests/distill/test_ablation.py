@@ -15,6 +15,8 @@ from distill.train import train
 from tests.distill.conftest import MadeStore
 from tests.distill.tiny import tiny_recipe, tiny_records
 
+pytestmark = pytest.mark.usefixtures("shallow")
+
 MACHINE = Machine(device="cpu")
 
 

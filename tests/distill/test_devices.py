@@ -6,10 +6,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from core.runs import METRICS, read_student
 from distill.train import RECORD
 from tests.distill.conftest import MadeStore
 from tests.distill.tiny import STEPS, tiny_records
+
+pytestmark = pytest.mark.usefixtures("shallow")
 
 ROOT = Path(__file__).parents[2]
 

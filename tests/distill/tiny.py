@@ -1,4 +1,7 @@
-"""A whole run in seconds, on a store of noise: `python -m tests.distill.tiny STORE RUN [DEVICES]` trains it."""
+"""A whole run in seconds, on a store of noise.
+
+`python -m tests.distill.tiny STORE RUN [DEVICES]` trains it, with shallow trunks.
+"""
 
 import sys
 from dataclasses import replace
@@ -54,7 +57,8 @@ if __name__ == "__main__":
     # Imported here: a child that only looks at the recipe needs no trainer.
     from distill.fit import Machine
     from distill.train import train
+    from tests.shallow import shallow_trunks
 
-    with ClipStore.read(Path(sys.argv[1])) as store:
+    with shallow_trunks(), ClipStore.read(Path(sys.argv[1])) as store:
         machine = Machine(device="cpu", devices=int(sys.argv[3]) if len(sys.argv) > 3 else 1)
         train(tiny_recipe(), store, Path(sys.argv[2]), machine=machine, workers=0)

@@ -1,4 +1,4 @@
-"""A small source that needs no run: the demo's untrained student on 64 px, with two made-up validation windows."""
+"""Small sources that need no run: the demo's untrained student, and one with made-up validation windows."""
 
 from dataclasses import replace
 
@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from core.decision import WINDOW
 from core.preprocess import PreprocessSpec
 from export.source import Origin, Source
+from tests.shallow import shallow_trunks
 
 SIZE = 64
 
@@ -20,8 +21,10 @@ def untrained() -> Source:
 
 
 @pytest.fixture(scope="session")
-def source(untrained: Source) -> Source:
-    """`untrained` on smaller inputs, and as if it had validation windows: three faces in each."""
+def source() -> Source:
+    """An untrained student of few blocks, as if it had validation windows: three faces in each."""
+    with shallow_trunks():
+        untrained = Origin(untrained="demo").read()
     crops = F.interpolate(untrained.crops[:20], size=(SIZE, SIZE), mode="area").round()
     face_valid = torch.zeros(2, WINDOW)
     face_valid[0, -3:] = 1.0

@@ -5,43 +5,38 @@ from pathlib import Path
 import pytest
 
 from core.manifest import size_of
-from export.build import Outcome, build_all
-from export.source import Origin
+from export.build import build_all, runtimes_of, write
+from export.parity import compare
+from export.schemes import PARTS
+from export.source import Origin, Source
 from export.targets import VARIANTS, chosen_variants
 
+# The exporters use what the standard library and torch deprecate.
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::UserWarning")
+
 UNTRAINED = Origin(untrained="demo")
-ONE_OF_EACH = ("student_onnx_int8", "student_fp16_ios17", "student_vulkan_fp16.pte")
-BY_NAME = [variant for variant in VARIANTS if variant.path in ONE_OF_EACH]
+BY_NAME = {variant.path: variant for variant in VARIANTS if variant.by_name_only}
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("made")
+def test_a_delegate_that_nothing_here_executes_says_what_it_takes(source: Source, tmp_path: Path) -> None:
+    path = "student_vulkan_fp16.pte"
 
+    delegation, _ = write(source, BY_NAME[path], tmp_path / path)
 
-@pytest.fixture(scope="module")
-def outcomes(folder: Path) -> dict[str, Outcome]:
-    """By path, of what is made only by name."""
-    made = build_all(UNTRAINED, BY_NAME, folder, on_done=lambda outcome, done: None)
-    return {outcome.variant.path: outcome for outcome in made}
-
-
-@pytest.mark.parametrize("path", ONE_OF_EACH)
-def test_what_is_made_by_name_keeps_what_its_precision_promises(
-    outcomes: dict[str, Outcome], folder: Path, path: str
-) -> None:
-    outcome = outcomes[path]
-
-    assert outcome.problem is None
-    assert (outcome.parity is None) == outcome.variant.built_only
-    assert size_of(folder / path) > 1_000_000
-
-
-def test_a_delegate_that_nothing_here_executes_says_what_it_takes(outcomes: dict[str, Outcome]) -> None:
-    delegation = outcomes["student_vulkan_fp16.pte"].delegation
-
+    assert BY_NAME[path].built_only
+    assert runtimes_of(BY_NAME[path], tmp_path / path) == []
+    assert size_of(tmp_path / path) > 1_000_000
     assert delegation is not None
     assert delegation.delegated > 100
+
+
+@pytest.mark.parametrize("path", ["student_onnx_int8", "student_w8a8.mlpackage"])
+def test_int8_that_is_made_by_name_embeds_faces_as_its_student_does(source: Source, tmp_path: Path, path: str) -> None:
+    _, scheme = write(source, BY_NAME[path], tmp_path / path)
+    (runtime,) = runtimes_of(BY_NAME[path], tmp_path / path)
+
+    assert compare(source, runtime).broken(BY_NAME[path]) is None
+    assert set(scheme.float_parts) < set(PARTS)
 
 
 def test_a_worker_that_breaks_off_ends_its_own_variant_alone(tmp_path: Path) -> None:

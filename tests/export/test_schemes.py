@@ -113,7 +113,7 @@ def test_ranges_that_were_trained_are_those_that_are_tried(
 ) -> None:
     from core.quantisation import QuantisedTraining
 
-    monkeypatch.setattr(schemes, "SAFE_COSINE", 0.5)
+    monkeypatch.setattr(schemes, "SAFE_COSINE", 0.9)
     ranges = QuantisedTraining(encode, torch.split(source.crops, 8)).ranges()
     useless = {name: (low / 50, high / 50) for name, (low, high) in ranges.items()}
 

@@ -10,6 +10,7 @@ from core.runtimes.torch import TorchRuntime
 from export import coreml
 from export.source import Origin, Source
 from export.targets import VARIANTS
+from tests.shallow import shallow_trunks
 
 FRAMES = 8
 FP16, INT8 = "student_fp16.mlpackage", "student_int8_ios17"
@@ -18,8 +19,9 @@ FP16, INT8 = "student_fp16.mlpackage", "student_int8_ios17"
 
 @pytest.fixture(scope="module")
 def source() -> Source:
-    """The demo's product as `--untrained` builds it."""
-    return Origin(untrained="demo").read()
+    """The demo's product as `--untrained` builds it, with fewer blocks."""
+    with shallow_trunks():
+        return Origin(untrained="demo").read()
 
 
 @pytest.fixture(scope="module")

@@ -8,14 +8,14 @@ import org.megatron.mobile.runtime.ModelRuntime
 import java.nio.FloatBuffer
 import kotlin.random.Random
 
-/** Measures the bundled program on the thread that calls. [residentBytes] tells the process's size now. */
+/** Measures the bundled program on the thread that calls. [residentBytes] tells the process's size now, [nanos] the time. */
 class BenchmarkRun(
     private val manifest: Manifest,
     private val program: ArtifactRow,
     private val phone: Phone,
     private val runtimeVersion: String,
     private val residentBytes: () -> Long?,
-    private val nanos: () -> Long = System::nanoTime,
+    private val nanos: () -> Long,
 ) {
     /** The rows of [plan]; null when [onProgress] said to stop. [load] loads the program anew, and its runtime is closed. */
     fun run(plan: BenchmarkPlan, load: () -> ModelRuntime, onProgress: (BenchmarkProgress) -> Boolean): List<BenchmarkRow>? {

@@ -43,7 +43,7 @@ class Timing(val method: String, val call: () -> Unit) {
  * [onTurn] is told after each turn; it returns whether to go on. Returns whether all of [timings] are complete.
  */
 fun interleave(
-    timings: List<Timing>, plan: BenchmarkPlan, nanos: () -> Long = System::nanoTime, onTurn: (BenchmarkProgress) -> Boolean,
+    timings: List<Timing>, plan: BenchmarkPlan, nanos: () -> Long, onTurn: (BenchmarkProgress) -> Boolean,
 ): Boolean {
     while (true) {
         if (timings.all { it.callsMs.size >= plan.leastCalls && it.seconds >= plan.leastSeconds }) return true

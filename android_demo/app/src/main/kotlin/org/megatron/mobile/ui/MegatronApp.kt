@@ -28,6 +28,8 @@ class Phoneside(
     val finder: () -> FaceFinder,
     val cameras: Cameras,
     val files: ArtifactFiles,
+    /** The clock of a measurement, in nanoseconds. */
+    val nanos: () -> Long,
     /** For checks and measurements, one after another. */
     val worker: Executor,
     /** For what must not wait for those. */
@@ -56,7 +58,8 @@ open class MegatronApp : Application() {
             phone.worker, main,
         )
         live = LiveController(model, phone.cameras, phone.quick, main)
-        benchmark = BenchmarkController(model, ::benchmarkRun, File(filesDir, "benchmark.json"), phone.worker, main)
+        val maker = BenchmarkMaker { benchmarkRun(it, phone.nanos) }
+        benchmark = BenchmarkController(model, maker, File(filesDir, "benchmark.json"), phone.worker, main)
         phone.quick.execute { model.opened() }
         check.restore()
     }
@@ -71,17 +74,19 @@ open class MegatronApp : Application() {
             finder = ::StillFaces,
             cameras = Camera2(this),
             files = files,
+            nanos = System::nanoTime,
             worker = Executors.newSingleThreadExecutor(),
             quick = Executors.newSingleThreadExecutor(),
         )
     }
 
-    private fun benchmarkRun(ready: UiState.Model.Ready) = BenchmarkRun(
+    private fun benchmarkRun(ready: UiState.Model.Ready, nanos: () -> Long) = BenchmarkRun(
         manifest = ready.manifest,
         program = ready.program,
         phone = Phone("${Build.MANUFACTURER} ${Build.MODEL}", "Android ${Build.VERSION.RELEASE} (API ${Build.VERSION.SDK_INT})"),
         runtimeVersion = executorchVersion(),
         residentBytes = ::residentBytes,
+        nanos = nanos,
     )
 
     private fun executorchVersion(): String {

@@ -98,10 +98,15 @@ class FakePhone {
     var videos: VideoOpener = VideoOpener { error("no video was laid out") }
     var finder = FaceFinder { emptyList() }
     var cameras = FakeCameras(listOf(BACK, FRONT))
+    private var now = 0L
+
+    /** A clock that goes on by a millisecond whenever it is looked at: nothing waits for the real one. */
+    fun nanos(): Long = (now + MILLISECOND).also { now = it }
 
     companion object {
         val BACK = CameraChoice("0", isFront = false, width = 64, height = 48, sensorOrientation = 90)
         val FRONT = CameraChoice("1", isFront = true, width = 64, height = 48, sensorOrientation = 270)
+        private const val MILLISECOND = 1_000_000L
     }
 }
 
@@ -131,6 +136,7 @@ class TestApp : MegatronApp() {
 
             override fun below(folder: String) = phone.files.below(folder)
         },
+        nanos = { phone.nanos() },
         worker = phone.worker,
         quick = phone.quick,
     )

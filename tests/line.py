@@ -12,7 +12,6 @@ from benchmarks.commands import Run
 from core.commands import Detect
 from core.corpus import read_corpus
 from core.demo import DemoSettings, make_demo_corpus
-from core.models import STUDENT_SIZES, TeacherConfig
 from core.prepare import prepare
 from core.preprocess import PreprocessSpec
 from core.store import ClipStore
@@ -38,20 +37,14 @@ class Line:
 
 
 def short_recipe() -> Recipe:
-    """The demo's recipe with the smallest trunks, for 64 px, a few steps a stage, and a last one for int8."""
+    """The demo's recipe for a student of 64 px, a few steps a stage, and a last one for int8."""
     recipe = recipe_named("demo")
-    student = STUDENT_SIZES["m0_6"]
     return replace(
         recipe,
-        product=replace(recipe.product, student=student, preprocess=PreprocessSpec(size=64, margin=1.5)),
+        product=replace(recipe.product, preprocess=PreprocessSpec(size=64, margin=1.5)),
         variants=2,
         sampling=replace(recipe.sampling, variants=2),
-        teacher=replace(
-            recipe.teacher,
-            model=TeacherConfig(trunk=student.trunk),
-            frames=_short(recipe.teacher.frames),
-            fusion=_short(recipe.teacher.fusion),
-        ),
+        teacher=replace(recipe.teacher, frames=_short(recipe.teacher.frames), fusion=_short(recipe.teacher.fusion)),
         student=replace(
             recipe.student,
             frames=_short(recipe.student.frames),

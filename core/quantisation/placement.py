@@ -32,6 +32,11 @@ def prepared(
     class Quantiser(XNNPACKQuantizer):  # type: ignore[misc]
         """XNNPACK's, which cannot leave a module out by itself."""
 
+        # What is fused has no batch norm; to look for one, a dozen examples of it are traced first, each time.
+        SUPPORTED_PATTERNS = tuple(
+            pattern for pattern in XNNPACKQuantizer.SUPPORTED_PATTERNS if "bn" not in pattern.name.split("_")
+        )
+
         def annotate(self, model: Any) -> Any:
             """Annotate every operator but those of the float parts."""
             model = super().annotate(model)

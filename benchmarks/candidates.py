@@ -10,7 +10,7 @@ from functools import cache, partial
 from itertools import cycle
 from pathlib import Path
 from statistics import median
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from benchmarks.anchor import SIZE, anchor_program
 from benchmarks.cases import Case, cases_of, random_values
@@ -24,6 +24,9 @@ from benchmarks.versions import executorch_version
 from core.decision import Decision
 from core.manifest import Artifact, Manifest
 from core.runtimes import Runtime, open_runtime
+
+if TYPE_CHECKING:
+    from core.models.backbone import TrunkName
 
 THREADS = 2
 COLD_LOADS = 3
@@ -122,9 +125,9 @@ def anchor_candidate(native: Native) -> Candidate:
     return _kept(program, [Case(name="random", inputs=(random_values((1, 3, SIZE, SIZE), 0),))], native)
 
 
-def of_trunk(folder: Path, manifest: Manifest, native: Native) -> Iterator[Candidate]:
+def of_trunk(folder: Path, manifest: Manifest, name: "TrunkName", native: Native) -> Iterator[Candidate]:
     """The int8 trunk alone on the frames that `encode` gets; nothing where the folder has no int8 `encode`."""
-    path = trunk_program(manifest)
+    path = trunk_program(manifest, name)
     if path is not None:
         program = Program(path=path, artifact=TRUNK, sha256=None, delegate="xnnpack", precision="int8")
         yield _kept(program, cases_of(folder, manifest, "encode"), native)

@@ -42,9 +42,7 @@ def measure_together(main: Opened, others: Sequence[Opened], *, quick: bool) -> 
     """Rows of `main` as `measure_host` has them, then of each other folder's artefacts: all in the same rounds."""
     with ExitStack() as processes:
         native = _native(processes)
-        # A quick run leaves out what takes a minute to build.
-        trunk = [] if quick else of_trunk(*main, native)
-        groups = [[anchor_candidate(native), *_of_folder(main, native), *trunk, *_in_torch(main, compiled=not quick)]]
+        groups = [[anchor_candidate(native), *_of_folder(main, native), *_of_models(main, native, quick=quick)]]
         groups += [list(_of_folder(other, native)) for other in others]
         with progress("measure") as report:
             timings = interleave(
@@ -135,11 +133,18 @@ def _of_folder(opened: Opened, native: Native) -> Iterator[Candidate]:
             yield from under_python(folder, manifest, artifact)
 
 
-def _in_torch(opened: Opened, *, compiled: bool) -> Iterator[Candidate]:
-    from benchmarks.torch_models import of_student, of_teacher
+def _of_models(opened: Opened, native: Native, *, quick: bool) -> Iterator[Candidate]:
+    """The int8 trunk alone, student and teacher in torch; a quick run leaves out what takes a minute to build."""
+    from benchmarks.torch_models import of_student, of_teacher, student_of
 
     folder, manifest = opened
-    yield from of_student(folder, manifest, compiled=compiled)
+    student, note = student_of(manifest)
+    if student is None:
+        say(f"student in torch: not measured, {note}")
+    else:
+        if not quick:
+            yield from of_trunk(folder, manifest, student.trunk.name, native)
+        yield from of_student(folder, manifest, student, note, compiled=not quick)
     yield from of_teacher(manifest)
 
 

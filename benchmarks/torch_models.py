@@ -21,12 +21,10 @@ from core.runs import read_student, read_teacher
 MISSING = {"memory": "this process holds other models as well", "cold_load_ms": "its weights are read with the run's"}
 
 
-def of_student(folder: Path, manifest: Manifest, *, compiled: bool) -> Iterator[Candidate]:
-    """The fused student, eager; `compiled` by torch's own compiler too, where that works."""
-    student, note = student_of(manifest)
-    if student is None:
-        say(f"student in torch: not measured, {note}")
-        return
+def of_student(
+    folder: Path, manifest: Manifest, student: Student, note: str | None, *, compiled: bool
+) -> Iterator[Candidate]:
+    """What `student_of` found, eager; `compiled` by torch's own compiler too, where that works."""
     torch.set_num_threads(THREADS)
     for method in ("encode", "classify"):
         call = getattr(student, method)
@@ -65,7 +63,7 @@ def of_teacher(manifest: Manifest) -> Iterator[Candidate]:
 
 
 def student_of(manifest: Manifest) -> tuple[Student | None, str | None]:
-    """The student in `eval()` mode, and what is to be said of it: why there is none, or whose weights it has."""
+    """The fused student in `eval()` mode, and what is to be said of it: why there is none, or whose weights it has."""
     run = None if manifest.source.run is None else Path(manifest.source.run)
     if run is not None and (run / "student.json").is_file():
         try:

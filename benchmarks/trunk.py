@@ -15,21 +15,15 @@ if TYPE_CHECKING:
 TRUNK = "trunk"
 
 
-def trunk_program(manifest: Manifest) -> Path | None:
-    """Path of the `.pte` of the trunk of the folder's int8 `encode` for XNNPACK, built on first use (a minute).
+def trunk_program(manifest: Manifest, name: "TrunkName") -> Path | None:
+    """Path of the `.pte` of trunk `name` for the inputs of the folder's int8 `encode`, built on first use (a minute).
 
-    All of it int8, with random weights, which change no latency. None where the folder has no such `encode`, or nobody
-    knows the student's architecture.
+    All int8, on XNNPACK, with random weights, which change no latency. None where the folder has no such `encode`.
     """
     int8 = ("executorch", "xnnpack", "int8")
     if all((row.target, row.backend, row.precision) != int8 for row in manifest.artifacts):
         return None
-    from benchmarks.torch_models import student_of
-
-    student, _ = student_of(manifest)
-    if student is None:
-        return None
-    name, size = student.trunk.name, manifest.preprocess.size
+    size = manifest.preprocess.size
     return kept_program(f"{TRUNK}-int8-{name}-{size}px", partial(_module, name, size))
 
 

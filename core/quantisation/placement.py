@@ -15,7 +15,7 @@ from core.runtimes import missing_extra
 def prepared(
     module: nn.Module, example: Tensor, *, float_parts: Sequence[str] = (), observed: bool = True, batches: bool = False
 ) -> torch.fx.GraphModule:
-    """The graph of `module` with an observer wherever its int8 program rounds."""
+    """The graph of `module`, which is fused, with an observer wherever its int8 program rounds."""
     with warnings.catch_warnings():
         # torchao and ExecuTorch warn of their own imports.
         warnings.simplefilter("ignore")

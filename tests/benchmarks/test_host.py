@@ -133,7 +133,6 @@ def test_an_int8_encode_is_measured_beside_its_trunk_alone(
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     folder, manifest = tiny_artifact
     frame = torch.zeros(manifest.method("encode").inputs[0].shape)
-    source = manifest.source.model_copy(update={"run": None, "recipe": "clips"})
     int8 = manifest.artifacts[0].model_copy(update={"precision": "int8"})
     asked: list[str] = []
 
@@ -142,14 +141,15 @@ def test_an_int8_encode_is_measured_beside_its_trunk_alone(
         return kept_program("tiny", lambda: (nn.Conv2d(3, 4, 3).eval(), frame))
 
     monkeypatch.setattr(trunk, "kept_program", kept)
-    float32 = manifest.model_copy(update={"source": source})
     with ExitStack() as processes:
         native = Native(binary=runner, absence=None, processes=processes)
-        (alone,) = candidates.of_trunk(folder, float32.model_copy(update={"artifacts": (int8,)}), native)
+        (alone,) = candidates.of_trunk(
+            folder, manifest.model_copy(update={"artifacts": (int8,)}), "repvit_m0_9", native
+        )
 
         assert (alone.artifact, alone.method, alone.precision) == ("trunk", "forward", "int8")
         assert len(alone.timed.turn(2, 0.0).calls_ms) >= 2
-        assert list(candidates.of_trunk(folder, float32, native)) == []
+        assert list(candidates.of_trunk(folder, manifest, "repvit_m0_9", native)) == []
     assert asked == [f"trunk-int8-repvit_m0_9-{manifest.preprocess.size}px"]
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from core.manifest import size_of
-from export.build import build_all, runtimes_of, write
+from export.build import build_all, runtimes_of, undelegated, write
 from export.parity import compare
 from export.schemes import PARTS
 from export.source import Origin, Source
@@ -30,13 +30,15 @@ def test_a_delegate_that_nothing_here_executes_says_what_it_takes(source: Source
     assert delegation.delegated > 100
 
 
-@pytest.mark.parametrize("path", ["student_onnx_int8", "student_w8a8.mlpackage"])
-def test_int8_that_is_made_by_name_embeds_faces_as_its_student_does(source: Source, tmp_path: Path, path: str) -> None:
-    _, scheme = write(source, BY_NAME[path], tmp_path / path)
+@pytest.mark.parametrize("path", ["student_onnx_int8", "student_w8a8.mlpackage", "student_fp16_ios17"])
+def test_what_is_made_by_name_keeps_what_its_precision_promises(source: Source, tmp_path: Path, path: str) -> None:
+    delegation, scheme = write(source, BY_NAME[path], tmp_path / path)
     (runtime,) = runtimes_of(BY_NAME[path], tmp_path / path)
 
     assert compare(source, runtime).broken(BY_NAME[path]) is None
+    assert undelegated(BY_NAME[path], delegation) is None
     assert set(scheme.float_parts) < set(PARTS)
+    assert size_of(tmp_path / path) > 1_000_000
 
 
 def test_a_worker_that_breaks_off_ends_its_own_variant_alone(tmp_path: Path) -> None:

@@ -25,7 +25,8 @@ from core.errors import InputError, WorkError
 from core.faces import FaceDetector
 from core.prepare import PrepareSettings, Summary, prepare
 from core.preprocess import Box
-from core.store import ClipStore, VideoRecord
+from core.records import VideoRecord
+from core.store import ClipStore
 from core.tracks import between
 from core.video import EVERY_FRAME, sampled_frames
 

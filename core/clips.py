@@ -10,8 +10,9 @@ from torch import Tensor
 from core.decision import WINDOW
 from core.forgery import FOOTAGE, ForgerySettings
 from core.preprocess import PreprocessSpec
+from core.records import VideoRecord
 from core.seeding import seeded_generator
-from core.store import ClipStore, VideoRecord
+from core.store import ClipStore
 from core.transforms import Variant
 from core.transforms.variation import (
     Face,

@@ -17,8 +17,9 @@ from core.depth import in_bytes
 from core.forgery import FOOTAGE, ForgerySettings
 from core.pages import refuse_unwritable, rendered, write_page
 from core.preprocess import Box, Image, PreprocessSpec, square_around
+from core.records import VideoRecord
 from core.seeding import seeded_generator
-from core.store import ClipStore, VideoRecord
+from core.store import ClipStore
 from core.transforms import FULL, Augmentation, Variant, draw_variant
 
 TEMPLATE = Path(__file__).with_name("preview.html.jinja")

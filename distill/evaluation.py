@@ -7,7 +7,7 @@ import torch
 from core.decision import Decision
 from core.metrics import Metrics, ScoredWindow, summarise
 from core.models import Student, Teacher
-from core.store import VideoRecord, coverage_of
+from core.records import VideoRecord, coverage_of
 from distill.data import ClipData
 from distill.streams import Streams
 from distill.targets import judged_alone, window_logits

@@ -21,6 +21,7 @@ from core.errors import InputError
 from core.evaluation.intervals import paired_auc_gap
 from core.metrics import Metrics, ScoredWindow, video_probabilities
 from core.models import Student, Teacher
+from core.records import VideoRecord
 from core.runs import (
     DATA,
     METRICS,
@@ -34,7 +35,7 @@ from core.runs import (
     write_tensors,
 )
 from core.spacing import evenly_spaced
-from core.store import ClipStore, VideoRecord
+from core.store import ClipStore
 from distill.calibration import Calibration, calibrated
 from distill.evaluation import metrics_of, score
 from distill.fit import THIS_MACHINE, Machine

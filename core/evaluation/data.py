@@ -12,7 +12,8 @@ from core.decision import Decision
 from core.errors import InputError
 from core.evaluation.subject import Subject
 from core.prepare import FAILURES, Forged, PrepareSettings, prepare
-from core.store import DATA, ClipStore, VideoRecord
+from core.records import VideoRecord
+from core.store import DATA, ClipStore
 
 ALL = "all"
 SIDES = ("test", "val", "train", ALL)

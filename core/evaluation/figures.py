@@ -12,7 +12,7 @@ from core.evaluation.intervals import RESAMPLES, auc_interval, paired_auc_gap
 from core.evaluation.perturbations import Perturbation
 from core.evaluation.scoring import CLEAN, ScoredVideo
 from core.metrics import auc, summarise, window_log_loss
-from core.store import VideoRecord, coverage_of
+from core.records import VideoRecord, coverage_of
 
 Block = dict[str, Any]
 """Figures by name, ready for JSON."""

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ValidationError
 from core.corpus import Split, counted
 from core.errors import InputError, first_fault
 from core.evaluation.subject import Subject
-from core.store import VideoRecord
+from core.records import VideoRecord
 
 DATA = "data.json"
 

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from core.preprocess import PreprocessSpec
+from core.records import VideoRecord
 from core.seeding import seeded_generator
-from core.store import VideoRecord
 from core.transforms import Quality, Variant
 from core.transforms.variation import Face, photographed, working_factor
 

@@ -14,8 +14,9 @@ from core.evaluation.perturbations import Perturbation
 from core.evaluation.subject import Subject
 from core.metrics import ScoredWindow
 from core.preprocess import PreprocessSpec
+from core.records import VideoRecord
 from core.runtimes import Array
-from core.store import ClipStore, VideoRecord
+from core.store import ClipStore
 from core.transforms import Variant
 from core.transforms.degradation import Frames
 from core.transforms.variation import Face, read_face, seen

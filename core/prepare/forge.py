@@ -17,9 +17,10 @@ from core.prepare.settings import Forged, PrepareSettings, Recompression
 from core.prepare.shelf import Place, Shelf
 from core.preprocess import Box, DepthImage, Image, Part, Square, reduced, shown_part, square_around
 from core.recompress import recompressed
+from core.records import ForgeryRecord, Sample, VideoRecord
 from core.seeding import seeded_generator
 from core.stopwatch import Stopwatch
-from core.store import ClipStore, ForgeryRecord, PictureKind, Sample, VideoRecord, encode_png
+from core.store import ClipStore, PictureKind, encode_png
 
 
 @dataclass(frozen=True, kw_only=True)

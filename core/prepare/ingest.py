@@ -19,8 +19,9 @@ from core.prepare.settings import PrepareSettings
 from core.prepare.shelf import Place, Shelf
 from core.preprocess import DepthImage, Image, Part, Square, cut, shown_part, square_around
 from core.recompress import recompressed
+from core.records import Sample, VideoRecord
 from core.stopwatch import Stopwatch
-from core.store import PictureKind, Sample, VideoRecord, decode_png, encode_png
+from core.store import PictureKind, decode_png, encode_png
 from core.tracks import Faces, largest, tracked
 from core.video import EVERY_FRAME, Frame, FrameSampler, sampled_frames
 

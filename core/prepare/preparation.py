@@ -27,8 +27,9 @@ from core.prepare.ingest import IngestJob, Prepared, ingest
 from core.prepare.pool import Failure, worked
 from core.prepare.settings import Forged, PrepareSettings
 from core.prepare.shelf import taken
+from core.records import VideoRecord
 from core.seeding import seeded_generator
-from core.store import BASE_PREFIX, RECORD_PREFIX, ClipStore, VideoRecord
+from core.store import BASE_PREFIX, RECORD_PREFIX, ClipStore
 
 J = TypeVar("J")
 

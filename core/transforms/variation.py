@@ -15,8 +15,9 @@ import numpy.typing as npt
 from core.depth import in_bytes
 from core.forgery import ForgerySettings, known_forged_depth, self_blended_crops, swapped_crops
 from core.preprocess import Box, DepthImage, Image, Part, PreprocessSpec, Square, fitted, shown_part, square_around
+from core.records import VideoRecord
 from core.seeding import seeded_generator
-from core.store import ClipStore, VideoRecord
+from core.store import ClipStore
 from core.transforms.degradation import Frames, degraded, erased, erased_part
 from core.transforms.geometry import cut_moved, varied_box
 from core.transforms.variants import Colour, Quality, Variant

@@ -11,7 +11,7 @@ from benchmarks.footprint import Footprint
 from benchmarks.preparation import Seen, agreement, boxes_at
 from core.command_line import run_command
 from core.preprocess import Box
-from core.store import Sample, VideoRecord
+from core.records import Sample, VideoRecord
 
 
 def box(x: float) -> Box:

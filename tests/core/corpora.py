@@ -6,7 +6,8 @@ from pathlib import Path
 import lmdb
 
 from core.corpus import Corpus, Entry, VideoLabel
-from core.store import ClipStore, VideoRecord
+from core.records import VideoRecord
+from core.store import ClipStore
 
 
 def corpus_of(folder: Path) -> Corpus:

@@ -12,9 +12,10 @@ from core.evaluation.subject import Subject
 from core.models import Student, StudentConfig
 from core.models.fusion import FusionConfig
 from core.preprocess import PreprocessSpec
+from core.records import ForgeryRecord, Sample, VideoRecord
 from core.runs import ModelDocument, weights_sha256, write_model
 from core.runtimes import Array
-from core.store import ClipStore, ForgeryRecord, Picture, Sample, VideoRecord, encode_png
+from core.store import ClipStore, Picture, encode_png
 
 SIDE = 48
 """Of a stored crop, px."""

@@ -12,7 +12,8 @@ from core.decision import WINDOW
 from core.forgery import DEMO, FOOTAGE, ForgerySettings, forged_depth, self_blended_crops
 from core.preprocess import Box, DepthImage, Image, PreprocessSpec, preprocess
 from core.recompress import recompressed
-from core.store import ClipStore, Picture, Sample, VideoRecord, encode_png
+from core.records import Sample, VideoRecord
+from core.store import ClipStore, Picture, encode_png
 from core.transforms import FULL, LIGHT, Colour, Erasure, Quality, Variant, draw_variant
 from core.transforms.variation import working_factor
 

@@ -16,7 +16,8 @@ from core.evaluation.page import page_of
 from core.evaluation.tables import tables_of
 from core.evaluation.wording import change, interval
 from core.manifest import MANIFEST
-from core.store import ClipStore, VideoRecord
+from core.records import VideoRecord
+from core.store import ClipStore
 from tests.core.judging import filled, record, student_run
 
 VIDEOS = [

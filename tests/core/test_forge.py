@@ -10,7 +10,8 @@ import pytest
 from core.depth import depth_file
 from core.forgery import DEMO
 from core.prepare import PrepareSettings, Summary, prepare
-from core.store import BASE_PREFIX, ClipStore, VideoRecord
+from core.records import VideoRecord
+from core.store import BASE_PREFIX, ClipStore
 from tests.core.corpora import corpus_of, raw
 
 SETTINGS = PrepareSettings(forgeries=("self_blend", "swap"), forgery=DEMO, forged_crf=(18, 22))

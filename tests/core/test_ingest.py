@@ -12,7 +12,8 @@ from core.errors import InputError
 from core.faces import FaceSettings
 from core.prepare import PrepareSettings, Recompression, prepare
 from core.preprocess import Box, Image
-from core.store import ClipStore, VideoRecord
+from core.records import VideoRecord
+from core.store import ClipStore
 from core.video import encode_video, sampled_frames
 from tests.core.corpora import corpus_of, raw, records
 from tests.core.heads import scene, widest_face

@@ -11,7 +11,7 @@ from core.evaluation.perturbations import PERTURBATIONS, Perturbation
 from core.evaluation.scoring import model_inputs
 from core.preprocess import Box, Image, PreprocessSpec
 from core.recompress import recompressed
-from core.store import VideoRecord
+from core.records import VideoRecord
 from core.transforms import Quality
 from core.transforms.variation import Face
 from tests.core.judging import record

@@ -15,7 +15,8 @@ from core.depth import depth_file
 from core.errors import InputError, WorkError
 from core.prepare import FAILURES, PrepareSettings, prepare
 from core.preprocess import DepthImage, Square, cut, square_around
-from core.store import ClipStore, VideoRecord
+from core.records import VideoRecord
+from core.store import ClipStore
 from core.video import encode_video, sampled_frames
 from tests.core.corpora import corpus_of, only, raw, records
 

@@ -18,7 +18,8 @@ from core.errors import InputError, WorkError
 from core.forgery import FOOTAGE
 from core.preprocess import Image, PreprocessSpec
 from core.preview import CELL_PX, write_preview
-from core.store import ClipStore, ForgeryRecord, Picture, Sample, VideoRecord, encode_png
+from core.records import ForgeryRecord, Sample, VideoRecord
+from core.store import ClipStore, Picture, encode_png
 from core.transforms import FULL, draw_variant
 
 SPEC = PreprocessSpec(size=64, margin=1.5)

@@ -14,7 +14,8 @@ from core.evaluation.perturbations import Perturbation
 from core.evaluation.scoring import CLEAN, ScoredVideo, scored
 from core.evaluation.subject import Subject, subject_of_run
 from core.metrics import ScoredWindow
-from core.store import ClipStore, Picture, VideoRecord, encode_png
+from core.records import VideoRecord
+from core.store import ClipStore, Picture, encode_png
 from core.transforms import Quality, Variant
 from tests.core.judging import SIDE, SPEC, GreyRuntime, filled, record, student_run, subject
 

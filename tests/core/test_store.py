@@ -9,7 +9,8 @@ import pytest
 
 from core.errors import InputError, WorkError
 from core.preprocess import Box
-from core.store import BASE_PREFIX, DATA, ClipStore, PictureKind, Sample, VideoRecord, encode_png
+from core.records import Sample, VideoRecord
+from core.store import BASE_PREFIX, DATA, ClipStore, PictureKind, encode_png
 
 SETTINGS = {"hop": 10, "faces": {"score": 0.0}, "forgeries": ()}
 

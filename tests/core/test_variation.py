@@ -12,7 +12,8 @@ from torchvision.transforms.v2 import functional as V
 
 from core.clips import ClipWindow, read_slots
 from core.preprocess import Box, PreprocessSpec
-from core.store import ClipStore, ForgeryRecord, Sample, VideoRecord, encode_png
+from core.records import ForgeryRecord, Sample, VideoRecord
+from core.store import ClipStore, encode_png
 from core.transforms import Erasure, Variant
 
 LOW, HIGH = 1000, 5000

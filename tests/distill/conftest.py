@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from core.corpus import Split
-from core.store import ClipStore, Picture, Sample, VideoRecord, encode_png
+from core.records import Sample, VideoRecord
+from core.store import ClipStore, Picture, encode_png
 
 SIDE = 48
 """Of a stored crop, px; the face box in it is 32 px wide."""

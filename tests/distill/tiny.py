@@ -8,7 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from core.preprocess import PreprocessSpec
-from core.store import ClipStore, VideoRecord
+from core.records import VideoRecord
+from core.store import ClipStore
 from distill.recipes import FrameSampling, Recipe, Stage, recipe_named
 from tests.distill.conftest import record
 

@@ -15,11 +15,11 @@ from core.models import backbone
 
 
 def shallow_model(name: str) -> nn.Module:
-    """One block of stride 1 a stage and three in the third, which is the longest in the real ones, too.
+    """One block of stride 1 a stage and four in the third, which is the longest in the real ones, too.
 
     Whatever trunk `name` asks for.
     """
-    return RepVit(embed_dim=(48, 96, 192, 384), depth=(1, 1, 3, 1), num_classes=0)
+    return RepVit(embed_dim=(48, 96, 192, 384), depth=(1, 1, 4, 1), num_classes=0)
 
 
 @contextmanager

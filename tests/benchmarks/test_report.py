@@ -9,6 +9,7 @@ import pytest
 from benchmarks.detail_sheets import remark_sheet
 from benchmarks.report import HTML, MARKDOWN, report_text, write_report
 from benchmarks.results import RESULTS, Results, read_results
+from benchmarks.row import Rounds
 from benchmarks.targets import read_targets
 from benchmarks.wording import TIMES
 from core.errors import WorkError
@@ -77,6 +78,23 @@ def test_without_the_reference_the_headline_says_what_is_missing() -> None:
     assert "without the teacher's face and depth models" in told
     assert "The reference pipeline was not run; add --reference" in told
     assert "Stages" not in told
+
+
+def test_an_int8_encode_is_set_beside_its_trunk_where_that_was_measured() -> None:
+    measured = document()
+    int8 = tuple(
+        one.model_copy(update={"precision": "int8"}) if one.artifact == "student_int8.pte" else one
+        for one in measured.rows
+    )
+    encode = next(one for one in int8 if (one.artifact, one.method) == ("student_int8.pte", "encode"))
+    assert encode.rounds is not None
+    halved = Rounds(row_ms=tuple(ms / 2 for ms in encode.rounds.row_ms), anchor_ms=encode.rounds.anchor_ms)
+    alone = encode.model_copy(update={"artifact": "trunk", "method": "forward", "rounds": halved})
+
+    with_trunk = measured.model_copy(update={"rows": (*int8, alone)})
+
+    assert "encode, x its trunk 2.000" in words(with_trunk)
+    assert "x its trunk" not in words(measured.model_copy(update={"rows": int8}))
 
 
 def test_rows_that_do_not_count_are_named_before_any_figure() -> None:

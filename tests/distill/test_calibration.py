@@ -32,11 +32,18 @@ def test_the_temperature_undoes_a_known_overconfidence(overconfidence: float) ->
 
 
 def test_the_temperature_stays_within_its_bounds() -> None:
-    right = [window("a", -1.0, is_fake=False), window("b", 1.0, is_fake=True)]
-    wrong = [window("a", 1.0, is_fake=False), window("b", -1.0, is_fake=True)]
+    right = [window(f"video{place}", 1.0 if place % 2 else -1.0, is_fake=bool(place % 2)) for place in range(2000)]
+    wrong = [window(f"video{place}", -1.0 if place % 2 else 1.0, is_fake=bool(place % 2)) for place in range(2000)]
 
     assert calibrated(right, Decision()).decision.temperature == TEMPERATURES[0] == 0.25
     assert calibrated(wrong, Decision()).decision.temperature == TEMPERATURES[-1] == pytest.approx(4.0, rel=0.02)
+
+
+def test_a_few_right_answers_make_a_model_only_a_little_surer() -> None:
+    # Of least log loss alone, four videos would take the least temperature that is allowed.
+    few = [window(f"video{place}", 1.0 if place % 2 else -1.0, is_fake=bool(place % 2)) for place in range(4)]
+
+    assert 0.5 < calibrated(few, Decision()).decision.temperature < 1.0
 
 
 def test_the_threshold_at_equal_error_separates_the_classes() -> None:

@@ -1,8 +1,13 @@
 """ExecuTorch: both methods in one `.pte` for a delegate; int8 means `encode` int8 and `classify` float32."""
 
+import hashlib
+import json
+import re
+import warnings
 from collections import Counter
 from pathlib import Path
 from typing import Any
+from uuid import NAMESPACE_URL, uuid5
 
 import torch
 from torch import nn
@@ -31,14 +36,45 @@ def build(source: Source, variant: Variant, path: Path) -> tuple[Delegation, Sch
         "encode": torch.export.export(encode, inputs["encode"], strict=True),
         "classify": torch.export.export(Classify(source.student).eval(), inputs["classify"], strict=True),
     }
-    lowered = to_edge_transform_and_lower(
-        programs,
-        partitioner={name: [_partitioner(variant.backend)] for name in programs},
-        compile_config=EdgeCompileConfig(_check_ir_validity=False),
-    )
+    with warnings.catch_warnings():
+        # The Core ML backend's converter casts every bound of a slice to float16, also the one that means "to the end".
+        warnings.simplefilter("ignore")
+        lowered = to_edge_transform_and_lower(
+            programs,
+            partitioner={name: [_partitioner(variant.backend)] for name in programs},
+            compile_config=EdgeCompileConfig(_check_ir_validity=False),
+        )
     delegation = delegation_of({name: lowered.exported_program(name).graph_module for name in programs})
-    path.write_bytes(lowered.to_executorch().buffer)
+    program = bytes(lowered.to_executorch().buffer)
+    path.write_bytes(_repeatable(program) if variant.backend == "coreml" else program)
     return delegation, scheme
+
+
+_IDENTIFIER = re.compile(rb"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
+"""Of a model, by which a phone caches what it compiled, and of the files of its package."""
+_PACKAGE = re.compile(rb'\{\s+"fileFormatVersion".*?"rootModelIdentifier": "[^"]*"\s+\}', re.DOTALL)
+"""The table of a package's files, in the order of their identifiers."""
+
+
+def _repeatable(program: bytes) -> bytes:
+    """`program` with identifiers that follow from the rest of it, where the Core ML backend drew random ones.
+
+    All are equally long, so that nothing in the program moves.
+    """
+    ordered = _PACKAGE.sub(_by_path, program)
+    digest = hashlib.sha256(_IDENTIFIER.sub(b"", ordered)).hexdigest()
+    drawn = dict.fromkeys(_IDENTIFIER.findall(ordered))
+    names = {name: str(uuid5(NAMESPACE_URL, f"{digest}/{place}")).encode() for place, name in enumerate(drawn)}
+    return _IDENTIFIER.sub(lambda found: names[found.group()], ordered)
+
+
+def _by_path(found: re.Match[bytes]) -> bytes:
+    document = json.loads(found.group())
+    entries = document["itemInfoEntries"]
+    document["itemInfoEntries"] = dict(sorted(entries.items(), key=lambda item: str(item[1]["path"])))
+    text = json.dumps(document, indent=4).encode()
+    assert len(text) == len(found.group()), "the table is written otherwise than with four spaces"
+    return text
 
 
 def _partitioner(backend: str) -> Any:

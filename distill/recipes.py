@@ -194,7 +194,7 @@ def _clips() -> Recipe:
             primer=Primer(augmentation=LIGHT, twins=TwinSettings(forgeries=(STRONG,)), steps=300),
         ),
         teacher=TeacherRecipe(
-            frames=Stage(steps=2000, windows=32, learning_rate=1.5e-3, validate_every=200, kept_from=0.8),
+            frames=Stage(steps=3000, windows=32, learning_rate=1e-3, validate_every=200, kept_from=0.8),
             # Short and slow: with so few people a fusion soon knows them, and then says less than its frames do.
             fusion=Stage(steps=150, windows=32, learning_rate=1e-4, validate_every=50),
         ),

@@ -84,6 +84,9 @@ class Parity(Document):
     max_abs: float = Field(description="largest absolute difference over every output")
     cosine: float = Field(description="smallest cosine of an embedding with the reference's, over faces")
     agreement: float | None = Field(description="share of equal verdicts away from the threshold; null untrained")
+    odd_cosine: float | None = Field(
+        default=None, description="as cosine, over noise, black, white and a ramp, which no camera gives"
+    )
 
 
 class Accuracy(Document):

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from core.manifest import Artifact, Manifest, Parity
+from export.targets import INT8
 
 CARD = "README.md"
 
@@ -120,6 +121,13 @@ def _limits(manifest: Manifest) -> Iterator[str]:
     yield "- It knows the manipulations of its training. Others, and cameras unlike those it saw, it may judge wrongly."
     yield "- Accuracy was not measured by age, sex or skin colour: nothing is claimed about any group."
     yield "- Strong compression, small faces and filters lower its accuracy: see `python -m core evaluate --perturb`."
+    for row in manifest.artifacts:
+        odd = None if row.parity is None else row.parity.odd_cosine
+        if odd is not None and odd < INT8.least_cosine:
+            yield (
+                f"- The ranges of `{row.path}` are those of faces: on noise, black, white and a ramp an embedding's "
+                f"least cosine with the float32 program's is {odd:.3f}."
+            )
     if not manifest.depth_trained:
         yield "- Its depth head was not taught: the depth stream stays silent (`depth_trained` is false)."
 

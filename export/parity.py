@@ -34,8 +34,6 @@ class Comparison:
     """The same over the logits of the reference's own embeddings, under every kind of mask."""
     depth_cosine: float
     """Smallest of a depth map with the reference's, over faces."""
-    odd_cosine: float
-    """Smallest of an embedding with the reference's, over pictures that no camera gives."""
     probability_difference: float
     """Largest over the validation windows; 0 without any."""
 
@@ -48,8 +46,9 @@ class Comparison:
             return f"cosine {parity.cosine:.5f} of an embedding is below {limits.least_cosine}"
         if self.depth_cosine < DEPTH_COSINE:
             return f"cosine {self.depth_cosine:.5f} of a depth map is below {DEPTH_COSINE}"
-        if not limits.ranges_are_fixed and self.odd_cosine < limits.least_cosine:
-            return f"cosine {self.odd_cosine:.5f} of an embedding of an odd picture is below {limits.least_cosine}"
+        odd = parity.odd_cosine
+        if not limits.ranges_are_fixed and odd is not None and odd < limits.least_cosine:
+            return f"cosine {odd:.5f} of an embedding of an odd picture is below {limits.least_cosine}"
         if limits.most_error is not None and self.worst_relative > limits.most_error:
             return f"relative error {self.worst_relative:.2g} is above {limits.most_error:g}"
         if self.classify_error > limits.logit_error:
@@ -95,6 +94,7 @@ def compare(source: Source, candidate: Runtime) -> Comparison:
         max_abs=max(encode.absolute, classify.absolute),
         cosine=encode.cosine,
         agreement=agreement,
+        odd_cosine=odd.cosine,
     )
     wanted_auc, got_auc = (_auc(source, logits) for logits in (wanted_logits, got_logits))
     return Comparison(
@@ -103,7 +103,6 @@ def compare(source: Source, candidate: Runtime) -> Comparison:
         auc_lost=None if wanted_auc is None or got_auc is None else wanted_auc - got_auc,
         worst_relative=max(encode.relative, classify.relative),
         classify_error=classify.relative,
-        odd_cosine=odd.cosine,
         depth_cosine=depth.cosine,
         probability_difference=difference,
     )

@@ -72,6 +72,18 @@ def test_a_new_folder_opens_with_a_row_for_every_variant(tmp_path: Path, source:
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
 
 
+@pytest.mark.parametrize(("odd_cosine", "told"), [(0.54, True), (0.999, False), (None, False)])
+def test_the_card_says_which_program_holds_for_faces_alone(
+    tmp_path: Path, source: Source, odd_cosine: float | None, told: bool
+) -> None:
+    parity = PARITY.model_copy(update={"odd_cosine": odd_cosine})
+
+    exported(tmp_path / "out", source, only("executorch", "int8"), parity=parity)
+
+    card = (tmp_path / "out" / CARD).read_text()
+    assert ("on noise, black, white and a ramp" in card) is told
+
+
 def test_what_was_only_built_is_never_preferred(tmp_path: Path, source: Source) -> None:
     manifest = exported(tmp_path / "out", source, chosen_variants("coreml", None))
 

@@ -40,6 +40,6 @@ def _lowered(module: "nn.Module", example: "Tensor") -> bytes:
     from executorch.backends.xnnpack.partition.xnnpack_partitioner import XnnpackPartitioner
     from executorch.exir import to_edge_transform_and_lower
 
-    program = torch.export.export(module, (example,), strict=True)
+    program = torch.export.export(module, (example,))
     lowered = to_edge_transform_and_lower({METHOD: program}, partitioner=[XnnpackPartitioner()])
     return bytes(lowered.to_executorch().buffer)

@@ -38,8 +38,9 @@ def _measure(folder: Path, manifest: Manifest, path: str) -> Memory:
     artifact = manifest.artifact(path)
     # The runtime's own libraries belong to every app that has one; only what the artefact adds is of interest.
     if artifact.target == "executorch":
-        import executorch.kernels.quantized
-        import executorch.runtime  # noqa: F401
+        from core.runtimes.executorch import bindings
+
+        bindings()
     else:
         import onnxruntime  # noqa: F401
     _forget_peak()

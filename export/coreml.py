@@ -44,7 +44,7 @@ def build(source: Source, variant: Variant, path: Path) -> Scheme:
         warnings.simplefilter("ignore")
         models = {}
         for spec in method_specs(source.student, source.preprocess.size):
-            program = torch.export.export(modules[spec.name], inputs[spec.name], strict=True)
+            program = torch.export.export(modules[spec.name], inputs[spec.name])
             model = _converted(ct, program, spec, ios)
             models[spec.name] = _compressed(model, variant.precision) if spec.name == "encode" else model
         if variant.backend == IOS_17:

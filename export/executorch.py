@@ -33,8 +33,8 @@ def build(source: Source, variant: Variant, path: Path) -> tuple[Delegation, Sch
         encode, scheme = int8_encode(encode, source)
     inputs = example_inputs(source)
     programs = {
-        "encode": torch.export.export(encode, inputs["encode"], strict=True),
-        "classify": torch.export.export(Classify(source.student).eval(), inputs["classify"], strict=True),
+        "encode": torch.export.export(encode, inputs["encode"]),
+        "classify": torch.export.export(Classify(source.student).eval(), inputs["classify"]),
     }
     with warnings.catch_warnings():
         # The Core ML backend's converter casts every bound of a slice to float16, also the one that means "to the end".

@@ -1,6 +1,7 @@
 """Kotlin to class files with Maven, class files to a small classes.dex with R8."""
 
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 from android_demo.assembly.catalog import versions
@@ -17,21 +18,26 @@ CLASS_PATH = WORK / "class-path.txt"
 DEX = WORK / "dex"
 
 
-def compile_kotlin(parts: Parts) -> None:
-    """Make the class files and the list of jars that go into the app beside them, each held to its checksum."""
+def compile_kotlin(parts: Parts, *, tests: Sequence[str] | None = None) -> None:
+    """Make the class files and the list of jars that go into the app beside them, each held to its checksum.
+
+    With `tests`, which are words for Maven, the JVM tests run in the same breath, whether anything changed or not.
+    """
     require_tools(("javac", "mvn"))
+    goals = ("process-classes",) if tests is None else ("test", *tests)
 
     def work() -> None:
-        say("compiling")
+        say("compiling" if tests is None else "compiling, and running the JVM tests")
         # The compiler leaves the classes of a source that is gone.
         shutil.rmtree(CLASSES, ignore_errors=True)
-        maven_class_path("process-classes", "-DincludeScope=runtime", to=CLASS_PATH, folder=DEMO)
+        maven_class_path(*goals, "-DincludeScope=runtime", to=CLASS_PATH, folder=DEMO)
 
     redo(
         "classes",
         work,
         inputs=[MAIN / "kotlin", GENERATED, DEMO / "pom.xml", CATALOG, parts.maven],
         outputs=[CLASSES, CLASS_PATH],
+        always=tests is not None,
     )
 
 

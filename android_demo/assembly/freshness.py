@@ -8,15 +8,21 @@ from android_demo.assembly.places import WORK
 
 
 def redo(
-    step: str, work: Callable[[], None], *, inputs: Sequence[Path], outputs: Sequence[Path], words: Sequence[str] = ()
+    step: str,
+    work: Callable[[], None],
+    *,
+    inputs: Sequence[Path],
+    outputs: Sequence[Path],
+    words: Sequence[str] = (),
+    always: bool = False,
 ) -> bool:
     """Call `work` unless it was done on these very `inputs` and `words`, and its `outputs` are there; whether it was.
 
-    Inputs are files or folders, compared by content.
+    Inputs are files or folders, compared by content. `always`: for work that does more than to make the outputs.
     """
     stamp = WORK / "stamps" / step
     state = digest(inputs, *words)
-    if stamp.is_file() and stamp.read_text() == state and all(output.exists() for output in outputs):
+    if not always and stamp.is_file() and stamp.read_text() == state and all(output.exists() for output in outputs):
         return False
     stamp.unlink(missing_ok=True)
     work()

@@ -19,8 +19,9 @@ def take_screenshots(artifact: Path | None) -> list[Path]:
     Raises InputError where a tool is missing, WorkError where a screen does not start.
     """
     require_tools(NEEDED)
-    link_resources(gather())
+    parts = gather()
+    link_resources(parts)
     say("starting every screen (some minutes)")
     shutil.rmtree(SCREENSHOTS, ignore_errors=True)
-    maven_test(artifact, "-Dtest=Screenshots")
+    maven_test(parts, artifact, "-Dtest=Screenshots")
     return sorted(SCREENSHOTS.glob("*.png"))

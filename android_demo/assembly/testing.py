@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree
 
-from android_demo.assembly.parts import gather
-from android_demo.assembly.places import BUILD, CLASSES, DEMO, TEST_CLASSES
+from android_demo.assembly.compiling import compile_kotlin
+from android_demo.assembly.parts import Parts, gather
+from android_demo.assembly.places import BUILD, TEST_CLASSES
 from android_demo.assembly.resources import link_resources
-from android_demo.assembly.tools import maven, missing_tools, require_tools
-from core.command_line import say
+from android_demo.assembly.tools import missing_tools, require_tools
 
 NEEDED = ("java", "javac", "mvn", "npm", "aapt2")
 LEAST_JDK = 17
@@ -44,19 +44,19 @@ def run_jvm_tests(artifact: Path | None) -> Outcome:
     Raises InputError where a tool is missing, WorkError where a test fails; its report is printed.
     """
     require_tools(NEEDED)
-    link_resources(gather())
-    say("compiling, and running the JVM tests")
+    parts = gather()
+    link_resources(parts)
     # The compiler leaves the classes of a source that is gone, and their tests would run.
-    for left in (REPORTS, CLASSES, TEST_CLASSES):
+    for left in (REPORTS, TEST_CLASSES):
         shutil.rmtree(left, ignore_errors=True)
-    maven_test(artifact)
+    maven_test(parts, artifact)
     return _outcome()
 
 
-def maven_test(artifact: Path | None, *words: str) -> None:
-    """Run JVM tests on the golden vectors of `artifact`; all of them without further `words`."""
+def maven_test(parts: Parts, artifact: Path | None, *words: str) -> None:
+    """Compile the app and run JVM tests on the golden vectors of `artifact`; all of them without further `words`."""
     chosen = [] if artifact is None else [f"-Dmegatron.artifact={artifact.resolve()}"]
-    maven("test", *words, *chosen, folder=DEMO)
+    compile_kotlin(parts, tests=(*words, *chosen))
 
 
 def _outcome() -> Outcome:

@@ -56,7 +56,7 @@ def prepared(
         },
     )
     shapes = ({0: torch.export.Dim("batch")},) if batches else None
-    graph = torch.export.export(module, (example,), dynamic_shapes=shapes, strict=True).module()
+    graph = torch.export.export(module, (example,), dynamic_shapes=shapes).module()
     prepared: torch.fx.GraphModule = prepare_pt2e(graph, Quantiser().set_global(config))
     return prepared
 

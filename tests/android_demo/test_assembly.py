@@ -49,6 +49,21 @@ def test_a_step_is_done_again_only_where_something_that_it_reads_has_changed(
     assert len(done) == 6
 
 
+def test_a_step_that_does_more_is_always_done_and_spares_the_one_that_does_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("android_demo.assembly.freshness.WORK", tmp_path)
+    done = list[str]()
+
+    def step(name: str, *, always: bool) -> bool:
+        return redo("step", lambda: done.append(name), inputs=[], outputs=[], always=always)
+
+    assert step("tested", always=True)
+    assert not step("compiled", always=False)
+    assert step("tested again", always=True)
+    assert done == ["tested", "tested again"]
+
+
 def test_a_step_that_failed_is_done_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("android_demo.assembly.freshness.WORK", tmp_path / "work")
 

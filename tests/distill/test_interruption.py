@@ -5,8 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import threading
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -27,14 +25,37 @@ def store(made_store: MadeStore) -> ClipStore:
     return made_store(tiny_records())
 
 
-def begun(store: ClipStore, run: Path) -> "subprocess.Popen[str]":
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from distill.checkpoints import SafetensorsCheckpointIO
+from tests.distill.tiny import train_tiny
+
+if __name__ == "__main__":
+    save = SafetensorsCheckpointIO.save_checkpoint
+
+    def saved(self, checkpoint, path, storage_options=None):
+        save(self, checkpoint, path, storage_options)
+        if Path(path).parent.name == sys.argv[3]:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    SafetensorsCheckpointIO.save_checkpoint = saved
+    train_tiny(Path(sys.argv[1]), Path(sys.argv[2]))
+"""
+
+
+def started(*words: str) -> "subprocess.Popen[str]":
     return subprocess.Popen(
-        [sys.executable, "-m", "tests.distill.tiny", str(store.folder), str(run)],
+        [sys.executable, *words],
         cwd=ROOT,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         stderr=subprocess.PIPE,
         text=True,
     )
+
+
+def begun(store: ClipStore, run: Path) -> "subprocess.Popen[str]":
+    return started("-m", "tests.distill.tiny", str(store.folder), str(run))
 
 
 def killed_at(process: "subprocess.Popen[str]", words: str) -> str:
@@ -56,22 +77,12 @@ def finished(process: "subprocess.Popen[str]") -> str:
     return said
 
 
-def killed_at_checkpoint(process: "subprocess.Popen[str]", folder: Path) -> None:
+def killed_at_checkpoint(store: ClipStore, run: Path, stage: str) -> None:
     """Ended as soon as a checkpoint of that stage is whole."""
-    over = threading.Event()
-
-    def watch() -> Iterator[None]:
-        while not over.is_set() and not list(folder.glob("*.json")):
-            yield
-        process.send_signal(signal.SIGKILL)
-
-    drain = threading.Thread(target=process.communicate)
-    drain.start()
-    for _ in watch():
-        if process.poll() is not None:
-            break
-    over.set()
-    drain.join()
+    process = started("-c", KILLED, str(store.folder), str(run), stage)
+    _, said = process.communicate()
+    assert process.returncode == -signal.SIGKILL, said
+    assert list((run / "stages" / stage).glob("*.json"))
 
 
 def outcome(run: Path) -> dict[str, Any]:
@@ -83,9 +94,9 @@ def test_a_killed_run_ends_with_the_metrics_of_one_that_was_not(store: ClipStore
     run = tmp_path / "killed"
 
     # In the middle of two stages, and between two others; each time the same command again.
-    killed_at_checkpoint(begun(store, run), run / "stages" / "teacher_frames")
+    killed_at_checkpoint(store, run, "teacher_frames")
     said = [killed_at(begun(store, run), "teacher_fusion: best")]
-    killed_at_checkpoint(begun(store, run), run / "stages" / "student_fusion")
+    killed_at_checkpoint(store, run, "student_fusion")
     said.append(finished(begun(store, run)))
 
     assert f"teacher_frames: going on after step {STEPS // 2}" in said[0]

@@ -54,12 +54,16 @@ def tiny_recipe(*, quantised: bool = False) -> Recipe:
     )
 
 
-if __name__ == "__main__":
+def train_tiny(store: Path, run: Path, devices: int = 1) -> None:
+    """The whole run, on `devices` processes."""
     # Imported here: a child that only looks at the recipe needs no trainer.
     from distill.fit import Machine
     from distill.train import train
     from tests.shallow import shallow_trunks
 
-    with shallow_trunks(), ClipStore.read(Path(sys.argv[1])) as store:
-        machine = Machine(device="cpu", devices=int(sys.argv[3]) if len(sys.argv) > 3 else 1)
-        train(tiny_recipe(), store, Path(sys.argv[2]), machine=machine, workers=0)
+    with shallow_trunks(), ClipStore.read(store) as clips:
+        train(tiny_recipe(), clips, run, machine=Machine(device="cpu", devices=devices), workers=0)
+
+
+if __name__ == "__main__":
+    train_tiny(Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3]) if len(sys.argv) > 3 else 1)

@@ -14,6 +14,7 @@ from av.video.reformatter import VideoReformatter
 
 from core.errors import InputError
 from core.preprocess import Image
+from core.video import REPEATABLE_X264
 
 PRESETS = ("ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow", "placebo")
 
@@ -32,7 +33,7 @@ class _Codec:
 
 
 CODECS = {
-    "libx264": _Codec(decoder="h264", best=0, worst=51, has_presets=True),
+    "libx264": _Codec(decoder="h264", best=0, worst=51, has_presets=True, options=REPEATABLE_X264),
     "libx265": _Codec(
         decoder="hevc",
         best=0,

@@ -33,6 +33,9 @@ DECODER_THREADS = 2
 EARLY_MS = 0.5
 """A frame this much before its due time is still on time: containers round timestamps to a millisecond."""
 
+REPEATABLE_X264 = {"x264-params": "mbtree=0"}
+"""Its macroblock tree gives other bytes for the same frames from call to call on processors with AVX-512."""
+
 ALLOWED = "give a video that has frames, such as .mp4, .mov, .mkv or .mpg"
 
 
@@ -173,7 +176,7 @@ def encode_video(
     pending = path.with_name(f".{path.name}.partial")
     try:
         with av.open(pending, "w", format="mp4") as container:
-            options = {"crf": str(crf), "preset": preset}
+            options = {"crf": str(crf), "preset": preset, **(REPEATABLE_X264 if codec == "libx264" else {})}
             rate = Fraction(fps).limit_denominator(1001)
             stream = cast(VideoStream, container.add_stream(codec, rate=rate, options=options))
             stream.height, stream.width = first.shape[:2]

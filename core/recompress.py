@@ -29,7 +29,7 @@ class _Codec:
     least_px: int = 1
     """Sides below it are padded by repeating the edge, and cropped again."""
     options: dict[str, str] = field(default_factory=dict)
-    """Keep it to one thread, quiet, and to a few frames of delay."""
+    """Keep it repeatable, to one thread, quiet, and to a few frames of delay."""
 
 
 CODECS = {

@@ -34,7 +34,7 @@ EARLY_MS = 0.5
 """A frame this much before its due time is still on time: containers round timestamps to a millisecond."""
 
 REPEATABLE_X264 = {"x264-params": "mbtree=0"}
-"""Its macroblock tree gives other bytes for the same frames from call to call on processors with AVX-512."""
+"""x264's macroblock tree gives other bytes for the same frames from call to call on processors with AVX-512."""
 
 ALLOWED = "give a video that has frames, such as .mp4, .mov, .mkv or .mpg"
 

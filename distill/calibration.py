@@ -11,12 +11,12 @@ from core.decision import Decision
 from core.metrics import ScoredWindow, equal_error_rate, expected_calibration_error, video_probabilities
 
 TEMPERATURES = tuple(0.25 * 1.05**step for step in range(58))
-"""0.25 to 4: no temperature is sought beyond."""
+"""0.25 to 4: wide enough that for few videos the prior decides, and not an end."""
 PRIOR_SPREAD = 0.5
-"""Standard deviation of the logarithm of the temperature, about 0, that is believed before any video is seen.
+"""Standard deviation of a normal prior about 0 on the temperature's logarithm; ours, not Guo et al.'s.
 
 A few validation videos that are told apart without an error would otherwise take the least temperature there is, and
-the model would be far too sure of everybody else. A hundred videos overrule it.
+the model would be far too sure of everybody else. With many videos it hardly counts.
 """
 
 
@@ -76,7 +76,7 @@ def _at_false_alarm_rate(videos: Sequence[tuple[bool, float]], rate: float) -> f
 
 
 def _log_loss(windows: Sequence[ScoredWindow], decision: Decision) -> float:
-    """Summed over the videos."""
+    """Negative log-likelihood, summed over the videos: the prior counts as much as a few of them."""
     total = 0.0
     for is_fake, probability in video_probabilities(windows, decision).values():
         total -= math.log(max(1e-12, probability if is_fake else 1 - probability))

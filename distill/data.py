@@ -19,6 +19,9 @@ from core.transforms import Augmentation, Variant, draw_variant
 from distill.rendering import Renderer, Rendering, joined
 from distill.sampling import Draw
 
+RENDERING_VERSION = 2
+"""Raise with every change that makes the same draws give other pixels: what models said of the former ones is stale."""
+
 
 @dataclass(kw_only=True)
 class Batch:
@@ -161,7 +164,7 @@ class ClipData:
     def digest(self, window: int, k: int) -> str:
         """Names all that the pixels of the `window`-th window in variant k depend on."""
         clip = self.windows[window]
-        drawn: list[object] = [self._seed, k, self._augmentation] if self.variants else []
+        drawn: list[object] = [RENDERING_VERSION, self._seed, k, self._augmentation] if self.variants else []
         if clip.forged:
             donor = self._donor(clip, k)
             drawn += [self._twin_settings.forgery(k), None if donor is None else (donor.record.key, donor.start)]

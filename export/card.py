@@ -126,7 +126,7 @@ def _limits(manifest: Manifest) -> Iterator[str]:
         if odd is not None and odd < INT8.least_cosine:
             yield (
                 f"- The ranges of `{row.path}` are those of faces: on noise, black, white and a ramp an embedding's "
-                f"least cosine with the float32 program's is {odd:.3f}."
+                f"least cosine with the torch student's is {odd:.3f}."
             )
     if not manifest.depth_trained:
         yield "- Its depth head was not taught: the depth stream stays silent (`depth_trained` is false)."

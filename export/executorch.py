@@ -20,6 +20,11 @@ from export.schemes import Scheme, int8_encode
 from export.source import Source
 from export.targets import Variant
 
+_IDENTIFIER = re.compile(rb"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
+"""Of a model, by which a phone caches what it compiled, and of the files of its package."""
+_PACKAGE = re.compile(rb'\{\s+"fileFormatVersion".*?"rootModelIdentifier": "[^"]*"\s+\}', re.DOTALL)
+"""The table of a package's files, in the order of their identifiers."""
+
 
 def build(source: Source, variant: Variant, path: Path) -> tuple[Delegation, Scheme]:
     """Write the program to `path`; what the delegate took of it, and what of `encode` is int8."""
@@ -37,8 +42,9 @@ def build(source: Source, variant: Variant, path: Path) -> tuple[Delegation, Sch
         "classify": torch.export.export(Classify(source.student).eval(), inputs["classify"]),
     }
     with warnings.catch_warnings():
-        # The Core ML backend's converter casts every bound of a slice to float16, also the one that means "to the end".
-        warnings.simplefilter("ignore")
+        if variant.backend == "coreml":
+            # Its converter casts every bound of a slice to float16, also the one that means "to the end".
+            warnings.filterwarnings("ignore", "overflow encountered in cast", RuntimeWarning)
         lowered = to_edge_transform_and_lower(
             programs,
             partitioner={name: [_partitioner(variant.backend)] for name in programs},
@@ -46,22 +52,18 @@ def build(source: Source, variant: Variant, path: Path) -> tuple[Delegation, Sch
         )
     delegation = delegation_of({name: lowered.exported_program(name).graph_module for name in programs})
     program = bytes(lowered.to_executorch().buffer)
-    path.write_bytes(_repeatable(program) if variant.backend == "coreml" else program)
+    path.write_bytes(repeatable(program) if variant.backend == "coreml" else program)
     return delegation, scheme
 
 
-_IDENTIFIER = re.compile(rb"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
-"""Of a model, by which a phone caches what it compiled, and of the files of its package."""
-_PACKAGE = re.compile(rb'\{\s+"fileFormatVersion".*?"rootModelIdentifier": "[^"]*"\s+\}', re.DOTALL)
-"""The table of a package's files, in the order of their identifiers."""
-
-
-def _repeatable(program: bytes) -> bytes:
+def repeatable(program: bytes) -> bytes:
     """`program` with identifiers that follow from the rest of it, where the Core ML backend drew random ones.
 
     All are equally long, so that nothing in the program moves.
     """
-    ordered = _PACKAGE.sub(_by_path, program)
+    ordered, tables = _PACKAGE.subn(_by_path, program)
+    if not tables:
+        raise ValueError("the Core ML backend wrote a program without a package's table of files")
     digest = hashlib.sha256(_IDENTIFIER.sub(b"", ordered)).hexdigest()
     drawn = dict.fromkeys(_IDENTIFIER.findall(ordered))
     names = {name: str(uuid5(NAMESPACE_URL, f"{digest}/{place}")).encode() for place, name in enumerate(drawn)}
@@ -73,7 +75,8 @@ def _by_path(found: re.Match[bytes]) -> bytes:
     entries = document["itemInfoEntries"]
     document["itemInfoEntries"] = dict(sorted(entries.items(), key=lambda item: str(item[1]["path"])))
     text = json.dumps(document, indent=4).encode()
-    assert len(text) == len(found.group()), "the table is written otherwise than with four spaces"
+    if len(text) != len(found.group()):
+        raise ValueError("the Core ML backend wrote a package's table of files in another form")
     return text
 
 

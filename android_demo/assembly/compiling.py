@@ -21,7 +21,7 @@ DEX = WORK / "dex"
 def compile_kotlin(parts: Parts, *, tests: Sequence[str] | None = None) -> None:
     """Make the class files and the list of jars that go into the app beside them, each held to its checksum.
 
-    With `tests`, which are words for Maven, the JVM tests run in the same breath, whether anything changed or not.
+    With `tests`, which are words for Maven, the JVM tests run in the same call, whether anything changed or not.
     """
     require_tools(("javac", "mvn"))
     goals = ("process-classes",) if tests is None else ("test", *tests)

@@ -18,7 +18,8 @@ def redo(
 ) -> bool:
     """Call `work` unless it was done on these very `inputs` and `words`, and its `outputs` are there; whether it was.
 
-    Inputs are files or folders, compared by content. `always`: for work that does more than to make the outputs.
+    Inputs are files or folders, compared by content. `always`: call it even so, where the
+    work does more than make its outputs.
     """
     stamp = WORK / "stamps" / step
     state = digest(inputs, *words)

@@ -35,9 +35,9 @@ J = TypeVar("J")
 
 FAILURES = "failures.json"
 SHELVES = ".shelves"
-INGEST_VERSION = 4
+INGEST_VERSION = 5
 """Changes when `ingest`, or what it calls, gives other results for the same video and settings."""
-FORGE_VERSION = 1
+FORGE_VERSION = 2
 """Changes when `forge` does."""
 HASHERS = 4
 

@@ -78,7 +78,7 @@ def finished(process: "subprocess.Popen[str]") -> str:
 
 
 def killed_at_checkpoint(store: ClipStore, run: Path, stage: str) -> None:
-    """Ended as soon as a checkpoint of that stage is whole."""
+    """Begin the run or go on with it, and end it as soon as a checkpoint of that stage is whole."""
     process = started("-c", KILLED, str(store.folder), str(run), stage)
     _, said = process.communicate()
     assert process.returncode == -signal.SIGKILL, said

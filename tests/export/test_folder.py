@@ -81,7 +81,8 @@ def test_the_card_says_which_program_holds_for_faces_alone(
     exported(tmp_path / "out", source, only("executorch", "int8"), parity=parity)
 
     card = (tmp_path / "out" / CARD).read_text()
-    assert ("on noise, black, white and a ramp" in card) is told
+    assert ("`student_xnnpack_int8.pte` are those of faces: on noise" in card) is told
+    assert ("is 0.540." in card) is told
 
 
 def test_what_was_only_built_is_never_preferred(tmp_path: Path, source: Source) -> None:

@@ -160,11 +160,10 @@ def encode_video(
     frames: Iterable[Image],
     *,
     fps: float,
-    codec: str = "libx264",
     crf: int = 18,
     preset: str = "medium",
 ) -> None:
-    """Write `frames` (uint8 [H, W, 3], RGB, all of one size) as an MP4 of `fps` frames a second.
+    """Write `frames` (uint8 [H, W, 3], RGB, all of one size) as H.264 in an MP4 of `fps` frames a second.
 
     BT.601, limited range. Odd sizes keep full chroma resolution (4:4:4): halved chroma needs even sides. The
     file appears under its name once it is whole. Raises `ValueError` when there is no frame.
@@ -176,9 +175,9 @@ def encode_video(
     pending = path.with_name(f".{path.name}.partial")
     try:
         with av.open(pending, "w", format="mp4") as container:
-            options = {"crf": str(crf), "preset": preset, **(REPEATABLE_X264 if codec == "libx264" else {})}
+            options = {"crf": str(crf), "preset": preset, **REPEATABLE_X264}
             rate = Fraction(fps).limit_denominator(1001)
-            stream = cast(VideoStream, container.add_stream(codec, rate=rate, options=options))
+            stream = container.add_stream("libx264", rate=rate, options=options)
             stream.height, stream.width = first.shape[:2]
             stream.pix_fmt = "yuv444p" if stream.height % 2 or stream.width % 2 else "yuv420p"
             for image in chain([first], images):

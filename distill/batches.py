@@ -71,6 +71,26 @@ class Steps(Dataset[T], Generic[T]):
         return 0
 
 
+@dataclass(frozen=True, kw_only=True)
+class Beginning:
+    """The same windows shown otherwise, to a trunk that starts from nothing."""
+
+    primer: ClipData | None = None
+    primer_steps: int = 0
+    """It is alone for half of these, then comes in fewer and fewer of them."""
+    small: ClipData | None = None
+    small_steps: int = 0
+    """How long small pictures take the place of the others."""
+
+    def shown(self, step: int, seed: int) -> ClipData | None:
+        """What that step shows; None once it is what all later ones show."""
+        if self.primer is not None and step < self.primer_steps:
+            share = min(1.0, 2 * (1 - step / self.primer_steps))
+            if seeded_generator("primer", seed, step).random() < share:
+                return self.primer
+        return self.small if step < self.small_steps else None
+
+
 class FrameSteps(Steps[TaughtFrames]):
     """Clips of a few slots, half of them real; a share of the fakes are twins of the very clips beside them."""
 
@@ -82,13 +102,9 @@ class FrameSteps(Steps[TaughtFrames]):
         seed: int,
         twin_share: float,
         window_logits: Callable[[Sequence[int], Sequence[int]], Tensor] | None = None,
-        primer: ClipData | None = None,
-        primer_steps: int = 0,
+        beginning: Beginning | None = None,
     ) -> None:
-        """`primer` shows the same windows otherwise: alone for half of `primer_steps`, then in fewer and fewer steps.
-
-        A teacher has no answers on it.
-        """
+        """A teacher has no answers on what a `beginning` shows."""
         originals = len(data.windows) - len(data.twins)
         # Twins come with their originals, and are fakes of their own only where there is no other.
         fakes = any(data.is_fake[place] for place in range(originals) if data.covered[place])
@@ -96,7 +112,7 @@ class FrameSteps(Steps[TaughtFrames]):
         self._data, self._twin_share = data, twin_share
         self._teaching: FrameTeaching | None = None
         self._window_logits = window_logits
-        self._primer, self._primer_steps, self._seed = primer, primer_steps, seed
+        self._beginning, self._seed = beginning, seed
         self._schedule = Schedule(
             data.windows[: self._listed],
             covered=data.covered[: self._listed],
@@ -146,11 +162,8 @@ class FrameSteps(Steps[TaughtFrames]):
         return with_twins(self._data, self._schedule.at(step), self._twin_share)
 
     def _shown(self, step: int) -> ClipData:
-        """The primer, or what comes after it."""
-        if self._primer is None or step >= self._primer_steps:
-            return self._data
-        share = min(1.0, 2 * (1 - step / self._primer_steps))
-        return self._primer if seeded_generator("primer", self._seed, step).random() < share else self._data
+        shown = None if self._beginning is None else self._beginning.shown(step, self._seed)
+        return self._data if shown is None else shown
 
 
 class WindowSteps(Steps[TaughtWindows]):

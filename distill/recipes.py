@@ -85,6 +85,20 @@ class Primer:
 
 
 @dataclass(frozen=True, kw_only=True)
+class SmallPictures:
+    """Pictures below the product's size, that a trunk which knows nothing begins with.
+
+    Progressive learning (Tan and Le, "EfficientNetV2", ICML 2021): a step on small pictures costs less, and from
+    scratch large ones teach no more in the first hundreds of steps.
+    """
+
+    size: int
+    """Side, px."""
+    steps: int
+    """Steps that they last."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class FrameSampling:
     """What the stages on single frames see."""
 
@@ -95,6 +109,7 @@ class FrameSampling:
     twin_share: float = 0.75
     """Of the fakes in a batch: twins of the very clips beside them, where the recipe makes any."""
     primer: Primer | None = None
+    small: SmallPictures | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -192,14 +207,15 @@ def _clips() -> Recipe:
             variants=512,
             twin_share=0.9,
             primer=Primer(augmentation=LIGHT, twins=TwinSettings(forgeries=(STRONG,)), steps=300),
+            small=SmallPictures(size=96, steps=1000),
         ),
         teacher=TeacherRecipe(
-            frames=Stage(steps=3000, windows=32, learning_rate=1e-3, validate_every=200, kept_from=0.8),
+            frames=Stage(steps=2600, windows=32, learning_rate=1e-3, validate_every=200, kept_from=0.8),
             # Short and slow: with so few people a fusion soon knows them, and then says less than its frames do.
             fusion=Stage(steps=150, windows=32, learning_rate=1e-4, validate_every=50),
         ),
         student=StudentRecipe(
-            frames=Stage(steps=400, windows=32, learning_rate=3e-4, validate_every=100, kept_from=0.8),
+            frames=Stage(steps=300, windows=32, learning_rate=3e-4, validate_every=100, kept_from=0.8),
             fusion=Stage(steps=150, windows=32, learning_rate=3e-4, validate_every=50),
             quantised=Stage(steps=100, windows=32, learning_rate=1e-5, weight_decay=0.0, validate_every=50),
         ),

@@ -15,8 +15,9 @@ from core.clips import ClipWindow
 from core.corpus import Split
 from core.embeddings import EmbeddingCache
 from core.models import Student, StudentConfig, Teacher
+from core.preprocess import PreprocessSpec
 from core.pretrained import load_trunks
-from distill.batches import FrameSteps, WindowSteps, validation_frames, validation_windows
+from distill.batches import Beginning, FrameSteps, WindowSteps, validation_frames, validation_windows
 from distill.data import ClipData
 from distill.fit import Machine, StageRecord, fit
 from distill.recipes import Primer, Recipe, Stage, StudentRecipe
@@ -34,8 +35,8 @@ class Sides:
 
     train_frames: ClipData
     """A few slots of each clip, in many variants."""
-    primer: ClipData | None
-    """The same windows as plain pictures with strong forgeries, for a trunk that begins."""
+    beginning: Beginning
+    """The same windows, for a trunk that begins."""
     train: ClipData
     """Whole windows, in a few."""
     train_plain: ClipData
@@ -52,11 +53,22 @@ class Sides:
 def sides_of(recipe: Recipe, renderer: Renderer, windows: dict[Split, list[ClipWindow]]) -> Sides:
     """`windows` as `recipe` shows them."""
 
-    def side(split: Split, *, variants: int = 0, slots: int | None = None, drawn: Recipe | Primer = recipe) -> ClipData:
+    told = recipe.sampling
+    spec = recipe.product.preprocess
+    small_spec = spec if told.small is None else spec.model_copy(update={"size": told.small.size})
+
+    def side(
+        split: Split,
+        *,
+        variants: int = 0,
+        slots: int | None = None,
+        drawn: Recipe | Primer = recipe,
+        spec: PreprocessSpec = spec,
+    ) -> ClipData:
         return ClipData(
             renderer,
             windows[split],
-            recipe.product.preprocess,
+            spec,
             min_coverage=recipe.product.decision.min_coverage,
             variants=variants,
             augmentation=drawn.augmentation,
@@ -65,12 +77,17 @@ def sides_of(recipe: Recipe, renderer: Renderer, windows: dict[Split, list[ClipW
             slots=slots,
         )
 
-    told = recipe.sampling
+    def frames(drawn: Recipe | Primer = recipe, spec: PreprocessSpec = spec) -> ClipData:
+        return side("train", variants=told.variants, slots=told.slots, drawn=drawn, spec=spec)
+
     return Sides(
-        train_frames=side("train", variants=told.variants, slots=told.slots),
-        primer=None
-        if told.primer is None
-        else side("train", variants=told.variants, slots=told.slots, drawn=told.primer),
+        train_frames=frames(),
+        beginning=Beginning(
+            primer=None if told.primer is None else frames(told.primer, small_spec),
+            primer_steps=0 if told.primer is None else told.primer.steps,
+            small=None if told.small is None else frames(spec=small_spec),
+            small_steps=0 if told.small is None else told.small.steps,
+        ),
         train=side("train", variants=recipe.variants),
         train_plain=side("train"),
         val_frames=side("val", slots=VALIDATION_SLOTS),
@@ -233,8 +250,7 @@ class Training:
             count=stage.windows,
             seed=self._recipe.seed if seed is None else seed,
             twin_share=told.twin_share,
-            primer=self._sides.primer if primed else None,
-            primer_steps=0 if told.primer is None else told.primer.steps,
+            beginning=self._sides.beginning if primed else None,
         )
 
     def _whole(self, stage: Stage, taught: Teaching | None) -> FrameSteps:

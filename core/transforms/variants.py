@@ -132,11 +132,23 @@ FULL = Augmentation(
 FEW_PEOPLE = FULL.model_copy(
     update={
         "perspective_share": 0.0,
+        "camera": QualityRanges(
+            reduce_share=0.5,
+            reduction=(0.4, 0.95),
+            sharpen_share=0.3,
+            sharpening=(0.2, 1.5),
+            blur_share=0.3,
+            blur_px=(0.3, 1.0),
+            noise_share=0.4,
+            noise=(0.004, 0.025),
+            jpeg_share=0.5,
+            jpeg_quality=(55, 98),
+        ),
         "delivery": QualityRanges(jpeg_share=0.3, jpeg_quality=(60, 98)),
         "erase_share": 0.0,
     }
 )
-"""As varied before a forgery is made, and with little after it: in a small picture that would hide the rest of it."""
+"""A milder camera before a forgery is made, and little after it: in a small picture that would hide the rest of it."""
 
 
 @dataclass(frozen=True, kw_only=True)

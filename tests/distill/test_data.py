@@ -13,7 +13,7 @@ from core.preprocess import PreprocessSpec
 from core.seeding import seeded_generator
 from core.store import ClipStore, encode_png
 from core.transforms import FULL, Variant, draw_variant
-from distill.batches import FrameSteps
+from distill.batches import Beginning, FrameSteps
 from distill.data import ClipData, TwinSettings, with_twins
 from distill.rendering import Renderer
 from distill.sampling import Draw
@@ -48,11 +48,12 @@ def clip_data(
     variants: int = 2,
     twins: TwinSettings = NO_TWINS,
     slots: int | None = None,
+    size: int = SPEC.size,
 ) -> ClipData:
     return ClipData(
         Renderer(store),
         clips(store) if windows is None else windows,
-        SPEC,
+        SPEC.model_copy(update={"size": size}),
         min_coverage=0.5,
         variants=variants,
         augmentation=AUGMENTATION,
@@ -229,3 +230,18 @@ def test_a_clip_of_too_few_faces_never_reaches_a_batch(store: ClipStore) -> None
     assert all(1 not in batch.windows.tolist() for batch in batches)
     assert all(batch.is_fake.tolist() == [0, 1] for batch in batches)
     assert steps.replaced(8) == 2
+
+
+def test_a_trunk_that_begins_sees_the_primer_then_small_pictures_then_what_all_others_see(store: ClipStore) -> None:
+    data, small = (clip_data(store, twins=TWINS, slots=1, size=size) for size in (96, 64))
+    primer = clip_data(store, twins=TWINS, slots=1, size=32)
+    beginning = Beginning(primer=primer, primer_steps=8, small=small, small_steps=12)
+    steps = FrameSteps(data, count=2, seed=SEED, twin_share=1.0, beginning=beginning)
+
+    sides = [steps[step].clips.frames.shape[-1] for step in range(16)]
+
+    assert sides[:4] == [32] * 4
+    assert set(sides[4:8]) <= {32, 64}
+    assert sides[8:] == [64] * 4 + [96] * 4
+    later = FrameSteps(data, count=2, seed=SEED, twin_share=1.0)[15].clips
+    assert torch.equal(steps[15].clips.frames, later.frames)

@@ -6,6 +6,7 @@ import pytest
 
 from core.errors import InputError
 from core.forgery import DEMO, FOOTAGE, ForgerySettings
+from core.preprocess import PreprocessSpec
 from core.products import PRODUCTS
 from core.transforms import FEW_PEOPLE, FULL, LIGHT, Augmentation
 from distill.recipes import RECIPES, Stage, recipe_named
@@ -90,3 +91,13 @@ def test_the_reference_teacher_has_the_reference_settings() -> None:
 @pytest.mark.parametrize("name", ["clips", "faceforensics"])
 def test_recipes_for_footage_end_with_training_for_int8(name: str) -> None:
     assert recipe_named(name).student.quantised is not None
+
+
+def test_a_trunk_from_scratch_begins_with_pictures_below_the_products_size() -> None:
+    clips = recipe_named("clips")
+    small, primer = clips.sampling.small, clips.sampling.primer
+
+    assert small is not None
+    assert primer is not None
+    assert PreprocessSpec(size=small.size, margin=1.6).size < clips.product.preprocess.size
+    assert primer.steps < small.steps < clips.teacher.frames.steps

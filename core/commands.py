@@ -87,7 +87,7 @@ class Prepare:
 class Preview:
     """Write a page of examples from a store: frames, boxes, crops, depth, masks and every variant of a clip.
 
-    The variants are those of real footage (recipes clips and faceforensics); the demo's are milder.
+    The variants are those of recipe faceforensics; those of clips and demo are milder.
     """
 
     store: Annotated[Path, tyro.conf.Positional]

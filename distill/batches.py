@@ -73,22 +73,23 @@ class Steps(Dataset[T], Generic[T]):
 
 @dataclass(frozen=True, kw_only=True)
 class Beginning:
-    """The same windows shown otherwise, to a trunk that starts from nothing."""
+    """The same windows shown otherwise, to a trunk that starts from nothing. It lasts for a share of the stage."""
 
     primer: ClipData | None = None
-    primer_steps: int = 0
-    """It is alone for half of these, then comes in fewer and fewer of them."""
+    primer_share: float = 0.0
+    """It is alone for half of this, then comes in fewer and fewer steps."""
     small: ClipData | None = None
-    small_steps: int = 0
+    small_share: float = 0.0
     """How long small pictures take the place of the others."""
 
-    def shown(self, step: int, seed: int) -> ClipData | None:
-        """What that step shows; None once it is what all later ones show."""
-        if self.primer is not None and step < self.primer_steps:
-            share = min(1.0, 2 * (1 - step / self.primer_steps))
+    def shown(self, step: int, of: int, seed: int) -> ClipData | None:
+        """What the stage's step number `step` of `of` shows; None where it is what all later ones show."""
+        passed = step / of
+        if self.primer is not None and passed < self.primer_share:
+            share = min(1.0, 2 * (1 - passed / self.primer_share))
             if seeded_generator("primer", seed, step).random() < share:
                 return self.primer
-        return self.small if step < self.small_steps else None
+        return self.small if passed < self.small_share else None
 
 
 class FrameSteps(Steps[TaughtFrames]):
@@ -103,8 +104,9 @@ class FrameSteps(Steps[TaughtFrames]):
         twin_share: float,
         window_logits: Callable[[Sequence[int], Sequence[int]], Tensor] | None = None,
         beginning: Beginning | None = None,
+        steps: int = 1,
     ) -> None:
-        """A teacher has no answers on what a `beginning` shows."""
+        """A teacher has no answers on what a `beginning` shows, which needs to know how many `steps` there will be."""
         originals = len(data.windows) - len(data.twins)
         # Twins come with their originals, and are fakes of their own only where there is no other.
         fakes = any(data.is_fake[place] for place in range(originals) if data.covered[place])
@@ -112,7 +114,7 @@ class FrameSteps(Steps[TaughtFrames]):
         self._data, self._twin_share = data, twin_share
         self._teaching: FrameTeaching | None = None
         self._window_logits = window_logits
-        self._beginning, self._seed = beginning, seed
+        self._beginning, self._steps, self._seed = beginning, steps, seed
         self._schedule = Schedule(
             data.windows[: self._listed],
             covered=data.covered[: self._listed],
@@ -144,8 +146,8 @@ class FrameSteps(Steps[TaughtFrames]):
         )
 
     def clips(self, count: int) -> set[tuple[int, int]]:
-        """(window, k) of all that the first `count` steps show."""
-        draws = (self._drawn(step)[0] for step in range(count))
+        """(window, k) of all that the first `count` steps show after the beginning."""
+        draws = (self._drawn(step)[0] for step in range(count) if self._shown(step) is self._data)
         return {clip for draw in draws for clip in zip(draw.windows, draw.variants, strict=True)}
 
     def replaced(self, count: int) -> int:
@@ -162,7 +164,7 @@ class FrameSteps(Steps[TaughtFrames]):
         return with_twins(self._data, self._schedule.at(step), self._twin_share)
 
     def _shown(self, step: int) -> ClipData:
-        shown = None if self._beginning is None else self._beginning.shown(step, self._seed)
+        shown = None if self._beginning is None else self._beginning.shown(step, self._steps, self._seed)
         return self._data if shown is None else shown
 
 

@@ -80,13 +80,13 @@ class Primer:
 
     augmentation: Augmentation
     twins: TwinSettings
-    steps: int
-    """Steps that it lasts: alone for the first half, then less and less."""
+    share: float
+    """Of the stage that it lasts: alone for the first half, then less and less."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class SmallPictures:
-    """Pictures below the product's size, that a trunk which knows nothing begins with.
+    """Pictures below the product's size, that a trunk which knows nothing begins with; a primer's are as small.
 
     Progressive learning (Tan and Le, "EfficientNetV2", ICML 2021): a step on small pictures costs less, and from
     scratch large ones teach no more in the first hundreds of steps.
@@ -94,8 +94,8 @@ class SmallPictures:
 
     size: int
     """Side, px."""
-    steps: int
-    """Steps that they last."""
+    share: float
+    """Of the stage that they last."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -173,6 +173,13 @@ class Recipe:
     teacher: TeacherRecipe
     student: StudentRecipe
 
+    def __post_init__(self) -> None:
+        primer, small, size = self.sampling.primer, self.sampling.small, self.product.preprocess.size
+        if small is not None and small.size >= size:
+            raise ValueError(f"small pictures of {small.size} px: allowed is below the product's {size}")
+        if small is not None and primer is not None and primer.share > small.share:
+            raise ValueError(f"a primer of {primer.share} of the stage: allowed is to {small.share}, as small pictures")
+
 
 def _demo() -> Recipe:
     return Recipe(
@@ -206,8 +213,8 @@ def _clips() -> Recipe:
             slots=1,
             variants=512,
             twin_share=0.9,
-            primer=Primer(augmentation=LIGHT, twins=TwinSettings(forgeries=(STRONG,)), steps=300),
-            small=SmallPictures(size=96, steps=1000),
+            primer=Primer(augmentation=LIGHT, twins=TwinSettings(forgeries=(STRONG,)), share=0.115),
+            small=SmallPictures(size=96, share=0.385),
         ),
         teacher=TeacherRecipe(
             frames=Stage(steps=2600, windows=32, learning_rate=1e-3, validate_every=200, kept_from=0.8),

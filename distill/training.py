@@ -54,8 +54,8 @@ def sides_of(recipe: Recipe, renderer: Renderer, windows: dict[Split, list[ClipW
     """`windows` as `recipe` shows them."""
 
     told = recipe.sampling
-    spec = recipe.product.preprocess
-    small_spec = spec if told.small is None else spec.model_copy(update={"size": told.small.size})
+    full = recipe.product.preprocess
+    small = full if told.small is None else PreprocessSpec(**{**full.model_dump(), "size": told.small.size})
 
     def side(
         split: Split,
@@ -63,7 +63,7 @@ def sides_of(recipe: Recipe, renderer: Renderer, windows: dict[Split, list[ClipW
         variants: int = 0,
         slots: int | None = None,
         drawn: Recipe | Primer = recipe,
-        spec: PreprocessSpec = spec,
+        spec: PreprocessSpec = full,
     ) -> ClipData:
         return ClipData(
             renderer,
@@ -77,16 +77,16 @@ def sides_of(recipe: Recipe, renderer: Renderer, windows: dict[Split, list[ClipW
             slots=slots,
         )
 
-    def frames(drawn: Recipe | Primer = recipe, spec: PreprocessSpec = spec) -> ClipData:
+    def frames(drawn: Recipe | Primer = recipe, spec: PreprocessSpec = full) -> ClipData:
         return side("train", variants=told.variants, slots=told.slots, drawn=drawn, spec=spec)
 
     return Sides(
         train_frames=frames(),
         beginning=Beginning(
-            primer=None if told.primer is None else frames(told.primer, small_spec),
-            primer_steps=0 if told.primer is None else told.primer.steps,
-            small=None if told.small is None else frames(spec=small_spec),
-            small_steps=0 if told.small is None else told.small.steps,
+            primer=None if told.primer is None else frames(told.primer, small),
+            primer_share=0.0 if told.primer is None else told.primer.share,
+            small=None if told.small is None else frames(spec=small),
+            small_share=0.0 if told.small is None else told.small.share,
         ),
         train=side("train", variants=recipe.variants),
         train_plain=side("train"),
@@ -140,7 +140,7 @@ class Training:
                 trunk.eval().requires_grad_(False)
         else:
             stage = TeacherFrames(teacher, told.frames, losses=losses, seed=recipe.seed)
-            steps = self._frames(told.frames, primed=told.weights == "scratch")
+            steps = self._frames(told.frames, begins=told.weights == "scratch")
             self._fit("teacher_frames", stage, steps, self._val_frames())
         train, val = self.streams("teacher", teacher, "train"), self.streams("teacher", teacher, "val")
         fusion = Fusion(teacher.fusion, told.fusion, losses=losses, seed=recipe.seed)
@@ -168,7 +168,8 @@ class Training:
         student = Student(config)
         load_trunks(student, told.weights)
         teacher = teaching.teacher
-        if told.start_from_teacher and config.trunk == teacher.config.trunk:
+        follows = told.start_from_teacher and config.trunk == teacher.config.trunk
+        if follows:
             student.trunk.load_state_dict(teacher.rgb_trunk.state_dict())
         frames = StudentFrames(
             student,
@@ -180,11 +181,9 @@ class Training:
             seed=seed,
         )
         taught = teaching if told.taught else None
-        scratch = told.weights == "scratch" and not told.start_from_teacher
-        steps = self._frames(told.frames, seed=seed, primed=scratch)
+        steps = self._frames(told.frames, seed=seed, begins=told.weights == "scratch" and not follows)
         if taught is not None and not (self.stages / f"{prefix}_frames.json").is_file():
-            # Devices that train side by side take every other batch.
-            shown = steps.clips(told.frames.legs * told.frames.leg_steps * self._machine.devices)
+            shown = steps.clips(self._batches(told.frames))
             with self._alone():
                 steps = steps.taught(frame_teaching(teacher, self._sides.train_frames, self.targets, shown))
         self._fit(f"{prefix}_frames", frames, steps, self._val_frames())
@@ -243,15 +242,20 @@ class Training:
             self.embedded.append({"model": title, "side": split, "clips": streams.encoded, "seconds": streams.seconds})
         return streams
 
-    def _frames(self, stage: Stage, *, seed: int | None = None, primed: bool = False) -> FrameSteps:
+    def _frames(self, stage: Stage, *, seed: int | None = None, begins: bool = False) -> FrameSteps:
         told = self._recipe.sampling
         return FrameSteps(
             self._sides.train_frames,
             count=stage.windows,
             seed=self._recipe.seed if seed is None else seed,
             twin_share=told.twin_share,
-            beginning=self._sides.beginning if primed else None,
+            beginning=self._sides.beginning if begins else None,
+            steps=self._batches(stage),
         )
+
+    def _batches(self, stage: Stage) -> int:
+        """Of all devices, which train side by side on every other one."""
+        return stage.legs * stage.leg_steps * self._machine.devices
 
     def _whole(self, stage: Stage, taught: Teaching | None) -> FrameSteps:
         data = self._sides.train

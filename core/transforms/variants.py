@@ -148,7 +148,8 @@ FEW_PEOPLE = FULL.model_copy(
         "erase_share": 0.0,
     }
 )
-"""A milder camera before a forgery is made, and little after it: in a small picture that would hide the rest of it."""
+"""FULL with a milder camera, since most pictures that people take are clean, and with little after the forgery, which
+in a small picture would hide what is left of it."""
 
 
 @dataclass(frozen=True, kw_only=True)

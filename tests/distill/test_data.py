@@ -14,7 +14,7 @@ from core.seeding import seeded_generator
 from core.store import ClipStore, encode_png
 from core.transforms import FULL, Variant, draw_variant
 from distill.batches import Beginning, FrameSteps
-from distill.data import ClipData, TwinSettings, with_twins
+from distill.data import Batch, ClipData, TwinSettings, with_twins
 from distill.rendering import Renderer
 from distill.sampling import Draw
 from tests.distill.conftest import SIDE, MadeStore, record
@@ -39,6 +39,11 @@ def store(made_store: MadeStore) -> ClipStore:
 def clips(store: ClipStore) -> list[ClipWindow]:
     """By key: fake, patchy, real0, real1, short."""
     return windows_of(sorted(store.records(), key=lambda row: row.key), min_coverage=0.0)
+
+
+def drawn(batch: Batch) -> set[tuple[int, int]]:
+    """(window, k) of a batch."""
+    return set(zip(batch.windows.tolist(), batch.variants.tolist(), strict=True))
 
 
 def clip_data(
@@ -235,13 +240,20 @@ def test_a_clip_of_too_few_faces_never_reaches_a_batch(store: ClipStore) -> None
 def test_a_trunk_that_begins_sees_the_primer_then_small_pictures_then_what_all_others_see(store: ClipStore) -> None:
     data, small = (clip_data(store, twins=TWINS, slots=1, size=size) for size in (96, 64))
     primer = clip_data(store, twins=TWINS, slots=1, size=32)
-    beginning = Beginning(primer=primer, primer_steps=8, small=small, small_steps=12)
-    steps = FrameSteps(data, count=2, seed=SEED, twin_share=1.0, beginning=beginning)
+    beginning = Beginning(primer=primer, primer_share=0.5, small=small, small_share=0.75)
 
-    sides = [steps[step].clips.frames.shape[-1] for step in range(16)]
+    def steps(beginning: Beginning | None = None) -> FrameSteps:
+        def answers(windows: Sequence[int], variants: Sequence[int]) -> torch.Tensor:
+            return torch.zeros(len(windows), 2)
 
-    assert sides[:4] == [32] * 4
-    assert set(sides[4:8]) <= {32, 64}
-    assert sides[8:] == [64] * 4 + [96] * 4
-    later = FrameSteps(data, count=2, seed=SEED, twin_share=1.0)[15].clips
-    assert torch.equal(steps[15].clips.frames, later.frames)
+        return FrameSteps(
+            data, count=2, seed=SEED, twin_share=1.0, window_logits=answers, beginning=beginning, steps=16
+        )
+
+    taught = [steps(beginning)[step] for step in range(16)]
+
+    # The primer is alone for four steps, and then comes in a share of those that are left of its eight.
+    assert [batch.clips.frames.shape[-1] for batch in taught] == [32] * 6 + [64] * 6 + [96] * 4
+    assert [batch.window_logits is None for batch in taught] == [True] * 12 + [False] * 4
+    assert torch.equal(taught[15].clips.frames, steps()[15].clips.frames)
+    assert steps(beginning).clips(16) == {clip for step in range(12, 16) for clip in drawn(taught[step].clips)}

@@ -1,12 +1,12 @@
 """Recipes: what they promise and how they are written down."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
 from core.errors import InputError
 from core.forgery import DEMO, FOOTAGE, ForgerySettings
-from core.preprocess import PreprocessSpec
 from core.products import PRODUCTS
 from core.transforms import FEW_PEOPLE, FULL, LIGHT, Augmentation
 from distill.recipes import RECIPES, Stage, recipe_named
@@ -94,10 +94,18 @@ def test_recipes_for_footage_end_with_training_for_int8(name: str) -> None:
 
 
 def test_a_trunk_from_scratch_begins_with_pictures_below_the_products_size() -> None:
-    clips = recipe_named("clips")
-    small, primer = clips.sampling.small, clips.sampling.primer
+    sampling = recipe_named("clips").sampling
 
-    assert small is not None
-    assert primer is not None
-    assert PreprocessSpec(size=small.size, margin=1.6).size < clips.product.preprocess.size
-    assert primer.steps < small.steps < clips.teacher.frames.steps
+    assert sampling.primer is not None
+    assert sampling.small is not None
+    assert sampling.primer.share < sampling.small.share < 1
+
+
+def test_a_beginning_that_is_none_is_refused() -> None:
+    clips = recipe_named("clips")
+    assert clips.sampling.small is not None
+
+    with pytest.raises(ValueError, match="small pictures of 160 px: allowed is below the product's 160"):
+        replace(clips, sampling=replace(clips.sampling, small=replace(clips.sampling.small, size=160)))
+    with pytest.raises(ValueError, match=r"a primer of 0.115 of the stage: allowed is to 0.1"):
+        replace(clips, sampling=replace(clips.sampling, small=replace(clips.sampling.small, share=0.1)))

@@ -10,7 +10,7 @@ from pathlib import Path
 from core.preprocess import PreprocessSpec
 from core.records import VideoRecord
 from core.store import ClipStore
-from distill.recipes import FrameSampling, Recipe, Stage, recipe_named
+from distill.recipes import FrameSampling, Primer, Recipe, SmallPictures, Stage, recipe_named
 from tests.distill.conftest import record
 
 STEPS = 4
@@ -28,7 +28,7 @@ def tiny_records() -> list[VideoRecord]:
 
 
 def tiny_recipe(*, quantised: bool = False) -> Recipe:
-    """The demo's recipe at 32 px, two validations a stage."""
+    """The demo's recipe at 64 px, two validations a stage; the teacher begins at 32 px, with a primer."""
 
     def short(stage: Stage) -> Stage:
         return replace(stage, steps=STEPS, windows=4, validate_every=STEPS // 2)
@@ -36,9 +36,15 @@ def tiny_recipe(*, quantised: bool = False) -> Recipe:
     recipe = recipe_named("demo")
     return replace(
         recipe,
-        product=replace(recipe.product, preprocess=PreprocessSpec(size=32, margin=1.2)),
+        product=replace(recipe.product, preprocess=PreprocessSpec(size=64, margin=1.2)),
         variants=2,
-        sampling=FrameSampling(slots=2, variants=3, twin_share=0.5),
+        sampling=FrameSampling(
+            slots=2,
+            variants=3,
+            twin_share=0.5,
+            primer=Primer(augmentation=recipe.augmentation, twins=recipe.twins, share=0.5),
+            small=SmallPictures(size=32, share=0.75),
+        ),
         teacher=replace(
             recipe.teacher,
             frames=short(recipe.teacher.frames),

@@ -94,7 +94,7 @@ def fit(
     with progress(name) as report, _quiet():
         trainer = _trainer(name, stage, folder, machine, [keeper, clock, _Said(report, stage), _Save(checkpoints)])
         told, progress_made = stage.stage, trainer.fit_loop.epoch_loop.batch_progress.total
-        last = told.legs * told.leg_steps
+        last = told.batches
         batches = Ahead(steps, last=last, rank=trainer.global_rank, ranks=max(1, trainer.world_size))
         legs = Legs(told.leg_steps, lambda: progress_made.ready)
         loader = DataLoader(batches, batch_size=None, sampler=legs)
@@ -173,7 +173,7 @@ class _KeepBest(L.Callback):
 
     def __init__(self, monitor: str, stage: Stage) -> None:
         self.monitor = monitor
-        self._from = stage.kept_from * stage.legs * stage.leg_steps
+        self._from = stage.kept_from * stage.batches
         self.score = -1.0
         self.step = 0
         self.state: dict[str, Tensor] | None = None
@@ -260,7 +260,7 @@ class _Said(L.Callback):
     """Progress in steps, with the loss and the last validation's score."""
 
     def __init__(self, report: Report, stage: TrainingStage) -> None:
-        self._report, self._steps = report, stage.stage.legs * stage.stage.leg_steps
+        self._report, self._steps = report, stage.stage.batches
 
     def on_train_batch_end(
         self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Any, batch_idx: int

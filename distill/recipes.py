@@ -51,6 +51,11 @@ class Stage:
         """Batches from one validation to the next: all legs are equally long, so `steps` may be rounded up."""
         return math.ceil(self.steps / self.legs)
 
+    @property
+    def batches(self) -> int:
+        """Of all legs."""
+        return self.legs * self.leg_steps
+
 
 @dataclass(frozen=True, kw_only=True)
 class LossWeights:

@@ -52,7 +52,6 @@ class Sides:
 
 def sides_of(recipe: Recipe, renderer: Renderer, windows: dict[Split, list[ClipWindow]]) -> Sides:
     """`windows` as `recipe` shows them."""
-
     told = recipe.sampling
     full = recipe.product.preprocess
     small = full if told.small is None else PreprocessSpec(**{**full.model_dump(), "size": told.small.size})
@@ -255,7 +254,7 @@ class Training:
 
     def _batches(self, stage: Stage) -> int:
         """Of all devices, which train side by side on every other one."""
-        return stage.legs * stage.leg_steps * self._machine.devices
+        return stage.batches * self._machine.devices
 
     def _whole(self, stage: Stage, taught: Teaching | None) -> FrameSteps:
         data = self._sides.train

@@ -78,6 +78,8 @@ class Distill:
         config = dict[str, StudentConfig](STUDENT_SIZES.items()).get(self.student)
         if config is None:
             raise InputError(f"--student {self.student}: unknown; allowed are {', '.join(STUDENT_SIZES)}")
+        # What it sees is the recipe's: sizes differ in width and depth alone.
+        config = config.model_copy(update={"sees": recipe.product.student.sees})
         return replace(recipe, product=replace(recipe.product, student=config))
 
     def _prepared(self, recipe: Recipe) -> Path:

@@ -222,6 +222,7 @@ def _clips() -> Recipe:
             small=SmallPictures(size=96, share=0.385),
         ),
         teacher=TeacherRecipe(
+            model=TeacherConfig(sees="bands"),
             frames=Stage(steps=2600, windows=32, learning_rate=1e-3, validate_every=200, kept_from=0.8),
             # Short and slow: with so few people a fusion soon knows them, and then says less than its frames do.
             fusion=Stage(steps=150, windows=32, learning_rate=1e-4, validate_every=50),

@@ -1,8 +1,8 @@
 """RepViT trunk over raw pixels (Wang et al., "RepViT: Revisiting Mobile CNN From ViT Perspective", CVPR 2024).
 
-The weights and blocks are timm's. Ours is the edge: pixels come in as 0-255 and are normalised inside, in a way that
-`fuse` can fold into the first convolution, so that on a device normalisation costs nothing and the quantised input
-is the byte itself.
+The weights and blocks are timm's. Ours is the edge: pixels come in as 0-255 and are normalised inside. By ImageNet's
+mean and deviation that is done in a way that `fuse` can fold into the first convolution, so that on a device it costs
+nothing and the quantised input is the byte itself; by `EvenBands` it depends on the picture.
 """
 
 from typing import Literal, cast
@@ -15,14 +15,19 @@ from timm.models.repvit import RepVit
 from timm.utils.model import reparameterize_model
 from torch import Tensor, nn
 
+from core.models.bands import EvenBands
+
 TrunkName = Literal["repvit_m0_6", "repvit_m0_9", "repvit_m1_0", "repvit_m1_1"]
 """Each named by its authors for its latency on an iPhone 12 in ms."""
+
+TrunkInput = Literal["pixels", "bands"]
+"""Normalised alike for all pictures, as ImageNet's weights want it, or each picture by its own energies."""
 
 
 class Trunk(nn.Module):
     """RepViT without its classifier: one feature map a stage, at strides 4, 8, 16 and 32."""
 
-    def __init__(self, name: TrunkName = "repvit_m0_9") -> None:
+    def __init__(self, name: TrunkName = "repvit_m0_9", sees: TrunkInput = "pixels") -> None:
         """Random weights; `core.pretrained` has others."""
         super().__init__()
         model = _timm_model(name)
@@ -34,21 +39,27 @@ class Trunk(nn.Module):
         self.fused = False
         self.register_buffer("mean", 255.0 * torch.tensor(IMAGENET_DEFAULT_MEAN), persistent=False)
         self.register_buffer("std", 255.0 * torch.tensor(IMAGENET_DEFAULT_STD), persistent=False)
-        # The border is padded before normalisation (black, not mean grey): only then is folding the normalisation
-        # into the convolution exact up to the last pixel.
-        _first_convolution(self.stem).padding = (0, 0)
+        self.bands = EvenBands() if sees == "bands" else None
+        if self.bands is None:
+            # The border is padded before normalisation (black, not mean grey): only then is folding the normalisation
+            # into the convolution exact up to the last pixel.
+            _first_convolution(self.stem).padding = (0, 0)
 
     def forward(self, frame: Tensor) -> tuple[Tensor, ...]:
         """Feature maps [B, C_i, S/4, S/4] ... [B, D, S/32, S/32] of `frame`: [B, 3, S, S], RGB, 0-255."""
-        x = frame if self.fused else self._padded_and_normalised(frame)
-        x = self.stem(x)
+        x = self.stem(self._normalised(frame))
         features = []
         for stage in self.stages:
             x = stage(x)
             features.append(x)
         return tuple(features)
 
-    def _padded_and_normalised(self, frame: Tensor) -> Tensor:
+    def _normalised(self, frame: Tensor) -> Tensor:
+        if self.bands is not None:
+            evened: Tensor = self.bands(frame)
+            return evened
+        if self.fused:
+            return frame
         mean, std = cast(Tensor, self.mean), cast(Tensor, self.std)
         return (F.pad(frame, (1, 1, 1, 1)) - mean.view(1, 3, 1, 1)) / std.view(1, 3, 1, 1)
 
@@ -63,13 +74,17 @@ class Trunk(nn.Module):
             return
         self.stem = reparameterize_model(self.stem, inplace=True)
         self.stages = cast(nn.Sequential, reparameterize_model(self.stages, inplace=True))
+        if self.bands is None:
+            self._fold_normalisation()
+        self.fused = True
+
+    def _fold_normalisation(self) -> None:
         first = _first_convolution(self.stem)
         assert first.bias is not None
         mean, std = cast(Tensor, self.mean), cast(Tensor, self.std)
         first.weight.div_(std.view(1, 3, 1, 1))
         first.bias.sub_((first.weight * mean.view(1, 3, 1, 1)).sum(dim=(1, 2, 3)))
         first.padding = (1, 1)
-        self.fused = True
 
 
 def global_mean(features: Tensor) -> Tensor:

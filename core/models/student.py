@@ -5,7 +5,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
-from core.models.backbone import Trunk, TrunkName, global_mean
+from core.models.backbone import Trunk, TrunkInput, TrunkName, global_mean
 from core.models.depth_head import DepthHead
 from core.models.fusion import FusionConfig, TemporalFusion
 
@@ -17,6 +17,7 @@ class StudentConfig(BaseModel):
 
     role: Literal["student"] = "student"
     trunk: TrunkName = "repvit_m0_9"
+    sees: TrunkInput = "pixels"
     depth_width: int = Field(default=32, gt=0)
     fusion: FusionConfig = FusionConfig()
 
@@ -44,7 +45,7 @@ class Student(nn.Module):
     def __init__(self, config: StudentConfig) -> None:
         super().__init__()
         self.config = config
-        self.trunk = Trunk(config.trunk)
+        self.trunk = Trunk(config.trunk, config.sees)
         self.depth_head = DepthHead(self.trunk.channels, width=config.depth_width, embed_dim=self.trunk.embed_dim)
         self.fusion = TemporalFusion(self.trunk.embed_dim, config.fusion)
 

@@ -5,7 +5,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 from torch import Tensor, nn
 
-from core.models.backbone import Trunk, TrunkName, global_mean
+from core.models.backbone import Trunk, TrunkInput, TrunkName, global_mean
 from core.models.fusion import FusionConfig, TemporalFusion
 
 
@@ -16,6 +16,8 @@ class TeacherConfig(BaseModel):
 
     role: Literal["teacher"] = "teacher"
     trunk: TrunkName = "repvit_m0_9"
+    sees: TrunkInput = "pixels"
+    """What the RGB trunk is shown; the other always sees depth as it is."""
     fusion: FusionConfig = FusionConfig(width=384, heads=2, layers=1, feed_forward=1024, norm="layer")
 
 
@@ -25,7 +27,7 @@ class Teacher(nn.Module):
     def __init__(self, config: TeacherConfig) -> None:
         super().__init__()
         self.config = config
-        self.rgb_trunk = Trunk(config.trunk)
+        self.rgb_trunk = Trunk(config.trunk, config.sees)
         self.depth_trunk = Trunk(config.trunk)
         self.fusion = TemporalFusion(self.rgb_trunk.embed_dim, config.fusion)
 

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from core.models.bands import EvenBands
 from core.quantisation.rounding import HIGHEST, LEAST_SCALE, LEAST_WEIGHT_SCALE, LOWEST
 from core.runtimes import missing_extra
 
@@ -15,7 +16,11 @@ from core.runtimes import missing_extra
 def prepared(
     module: nn.Module, example: Tensor, *, float_parts: Sequence[str] = (), observed: bool = True, batches: bool = False
 ) -> torch.fx.GraphModule:
-    """The graph of `module`, which is fused, with an observer wherever its int8 program rounds."""
+    """The graph of `module`, which is fused, with an observer wherever its int8 program rounds.
+
+    Beside `float_parts`, bands are never rounded: the faintest of them lie below a step of 8 bits.
+    """
+    float_parts = (*float_parts, *(name for name, part in module.named_modules() if isinstance(part, EvenBands)))
     with warnings.catch_warnings():
         # torchao and ExecuTorch warn of their own imports.
         warnings.simplefilter("ignore")

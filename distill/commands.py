@@ -6,10 +6,9 @@ from pathlib import Path
 from core.command_line import progress, say
 from core.corpus import read_corpus
 from core.errors import InputError
-from core.models import STUDENT_SIZES, StudentConfig
 from core.prepare import prepare
 from core.store import ClipStore
-from distill.recipes import Recipe, recipe_named
+from distill.recipes import Recipe, of_size, recipe_named
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
 
@@ -75,12 +74,7 @@ class Distill:
             recipe = replace(recipe, seed=self.seed, prepare=prepared)
         if self.student is None:
             return recipe
-        config = dict[str, StudentConfig](STUDENT_SIZES.items()).get(self.student)
-        if config is None:
-            raise InputError(f"--student {self.student}: unknown; allowed are {', '.join(STUDENT_SIZES)}")
-        # What it sees is the recipe's: sizes differ in width and depth alone.
-        config = config.model_copy(update={"sees": recipe.product.student.sees})
-        return replace(recipe, product=replace(recipe.product, student=config))
+        return of_size(recipe, self.student)
 
     def _prepared(self, recipe: Recipe) -> Path:
         name = recipe.product.name

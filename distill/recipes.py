@@ -1,12 +1,13 @@
 """What is trained, on what, and for how long: one Python value a recipe."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
+from core.errors import InputError
 from core.forgery import DEMO, FOOTAGE, STRONG
-from core.models import TeacherConfig
+from core.models import STUDENT_SIZES, StudentConfig, TeacherConfig
 from core.prepare import PrepareSettings
 from core.pretrained import TrunkWeights
 from core.products import Product, product_named
@@ -258,3 +259,12 @@ RECIPES = {"demo": _demo, "clips": _clips, "faceforensics": _faceforensics}
 def recipe_named(name: str) -> Recipe:
     """The recipe of that name; InputError lists the names there are."""
     return RECIPES[product_named(name).name]()
+
+
+def of_size(recipe: Recipe, size: str) -> Recipe:
+    """`recipe` with the student of that size, which sees what the recipe's own does; InputError lists the sizes."""
+    config = dict[str, StudentConfig](STUDENT_SIZES.items()).get(size)
+    if config is None:
+        raise InputError(f"--student {size}: unknown; allowed are {', '.join(STUDENT_SIZES)}")
+    config = config.model_copy(update={"sees": recipe.product.student.sees})
+    return replace(recipe, product=replace(recipe.product, student=config))

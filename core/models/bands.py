@@ -1,5 +1,7 @@
 """Levels of detail of a picture, each brought to the same energy, so that no camera's own sharpness is left."""
 
+from functools import reduce
+from operator import add
 from typing import cast
 
 import torch
@@ -43,11 +45,17 @@ class EvenBands(nn.Module):
     def _evened(self, frame: Tensor) -> Tensor:
         # About its own mean, so that the zeros around it are no edge. In units in which squares fit into float16.
         rest = (frame - frame.mean(dim=(2, 3), keepdim=True)) * (1 / 64)
-        even = torch.zeros_like(rest)
-        for level, (share, floor) in enumerate(zip(BANDS, FLOOR, strict=True)):
-            band, rest = (rest, rest) if level == len(BANDS) - 1 else self._split(rest, 2**level)
-            even = even + band * (share / (self._energy(band) + floor / 64))
-        return even
+        bands = []
+        for level in range(len(BANDS) - 1):
+            detail, rest = self._split(rest, 2**level)
+            bands.append(detail)
+        bands.append(rest)
+        even = [
+            band * share / (self._energy(band) + floor / 64)
+            for band, share, floor in zip(bands, BANDS, FLOOR, strict=True)
+        ]
+        # Not `sum`, which begins with a 0 that no delegate takes.
+        return reduce(add, even)
 
     def _split(self, picture: Tensor, step: int) -> tuple[Tensor, Tensor]:
         """(detail, what is left of the picture without it)."""

@@ -14,8 +14,10 @@ from torch import Tensor, nn
 
 from core.errors import InputError
 from core.models import Encode, Student, StudentConfig
+from core.models.bands import EvenBands
 from core.models.fusion import FusionConfig
 from core.quantisation import QuantisedTraining, quantised
+from core.quantisation.placement import places_of, prepared
 from core.quantisation.rounding import LEAST_WEIGHT_SCALE, RoundedActivation, RoundedWeight, grid
 from core.runs import write_tensors
 from tests.shallow import shallow_trunks
@@ -46,6 +48,17 @@ def pictures(count: int, size: int, seed: int = 0) -> Tensor:
     """float32 [count, 3, size, size], 0-255, with large structure."""
     coarse = torch.rand(count, 3, 4, 4, generator=torch.Generator().manual_seed(seed))
     return (F.interpolate(coarse, size=(size, size), mode="bilinear") * 255).round()
+
+
+class TinyWithBands(Tiny):
+    """The same, on bands."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.bands = EvenBands()
+
+    def forward(self, frame: Tensor) -> tuple[Tensor, Tensor]:
+        return super().forward(self.bands(frame))
 
 
 @pytest.fixture
@@ -83,6 +96,22 @@ def training(encode: Encode) -> QuantisedTraining:
 def cosines(wanted: tuple[Tensor, ...], got: tuple[Tensor, ...]) -> Iterator[float]:
     for a, b in zip(wanted, got, strict=True):
         yield float(torch.cosine_similarity(a.flatten(1), b.flatten(1)).min())
+
+
+# Placement
+
+
+def test_bands_are_never_rounded_and_what_sees_them_is() -> None:
+    torch.manual_seed(0)
+    module = TinyWithBands().eval()
+
+    places = places_of(prepared(module, pictures(1, 32)))
+
+    assert any("stem" in place.paths for place in places)
+    # Their sum alone, as the stem is given it.
+    assert len([place for place in places if "bands" in place.paths]) == 1
+    int8 = quantised(module, torch.split(pictures(8, 32), 1))
+    assert min(cosines(module(pictures(1, 32)), int8(pictures(1, 32)))) > 0.999
 
 
 # Rounding

@@ -9,7 +9,7 @@ from core.errors import InputError
 from core.forgery import DEMO, FOOTAGE, ForgerySettings
 from core.products import PRODUCTS
 from core.transforms import FEW_PEOPLE, FULL, LIGHT, Augmentation
-from distill.recipes import RECIPES, Stage, recipe_named
+from distill.recipes import RECIPES, Stage, of_size, recipe_named
 from distill.train import recipe_document
 
 
@@ -99,6 +99,19 @@ def test_a_trunk_from_scratch_begins_with_pictures_below_the_products_size() -> 
     assert sampling.primer is not None
     assert sampling.small is not None
     assert sampling.primer.share < sampling.small.share < 1
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_a_student_of_another_size_sees_what_the_teacher_does(name: str) -> None:
+    recipe = of_size(recipe_named(name), "m0_6")
+
+    assert recipe.product.student.trunk == "repvit_m0_6"
+    assert recipe.product.student.sees == recipe.teacher.model.sees == PRODUCTS[name].student.sees
+
+
+def test_an_unknown_size_lists_the_allowed_ones() -> None:
+    with pytest.raises(InputError, match=r"--student m2: unknown; allowed are m0_6, m0_9, m1_1"):
+        of_size(recipe_named("demo"), "m2")
 
 
 def test_a_beginning_that_is_none_is_refused() -> None:

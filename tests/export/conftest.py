@@ -23,8 +23,19 @@ def untrained() -> Source:
 @pytest.fixture(scope="session")
 def source() -> Source:
     """An untrained student of few blocks, as if it had validation windows: three faces in each."""
+    return small_source("demo")
+
+
+@pytest.fixture(scope="session")
+def banded() -> Source:
+    """The same of a student that sees bands."""
+    return small_source("clips")
+
+
+def small_source(product: str) -> Source:
+    """Of a product's student, shallow and at 64 px."""
     with shallow_trunks():
-        untrained = Origin(untrained="demo").read()
+        untrained = Origin(untrained=product).read()
     crops = F.interpolate(untrained.crops[:20], size=(SIZE, SIZE), mode="area").round()
     face_valid = torch.zeros(2, WINDOW)
     face_valid[0, -3:] = 1.0

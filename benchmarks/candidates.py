@@ -26,7 +26,7 @@ from core.manifest import Artifact, Manifest
 from core.runtimes import Runtime, open_runtime
 
 if TYPE_CHECKING:
-    from core.models.backbone import TrunkName
+    from core.models import StudentConfig
 
 THREADS = 2
 COLD_LOADS = 3
@@ -125,9 +125,9 @@ def anchor_candidate(native: Native) -> Candidate:
     return _kept(program, [Case(name="random", inputs=(random_values((1, 3, SIZE, SIZE), 0),))], native)
 
 
-def of_trunk(folder: Path, manifest: Manifest, name: "TrunkName", native: Native) -> Iterator[Candidate]:
+def of_trunk(folder: Path, manifest: Manifest, student: "StudentConfig", native: Native) -> Iterator[Candidate]:
     """The int8 trunk alone on the frames that `encode` gets; nothing where the folder has no int8 `encode`."""
-    path = trunk_program(manifest, name)
+    path = trunk_program(manifest, student)
     if path is not None:
         program = Program(path=path, artifact=TRUNK, sha256=None, delegate="xnnpack", precision="int8")
         yield _kept(program, cases_of(folder, manifest, "encode"), native)

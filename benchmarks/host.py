@@ -143,7 +143,7 @@ def _of_models(opened: Opened, native: Native, *, quick: bool) -> Iterator[Candi
         say(f"student in torch: not measured, {note}")
     else:
         if not quick:
-            yield from of_trunk(folder, manifest, student.trunk.name, native)
+            yield from of_trunk(folder, manifest, student.config, native)
         yield from of_student(folder, manifest, student, note, compiled=not quick)
     yield from of_teacher(manifest)
 

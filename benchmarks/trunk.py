@@ -10,13 +10,13 @@ from core.manifest import Manifest
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-    from core.models.backbone import TrunkName
+    from core.models import StudentConfig
 
 TRUNK = "trunk"
 
 
-def trunk_program(manifest: Manifest, name: "TrunkName") -> Path | None:
-    """Path of the `.pte` of trunk `name` for the inputs of the folder's int8 `encode`, built on first use (a minute).
+def trunk_program(manifest: Manifest, student: "StudentConfig") -> Path | None:
+    """Path of the `.pte` of the student's trunk for the inputs of the folder's int8 `encode`, built on first use.
 
     All int8, on XNNPACK, with random weights, which change no latency. None where the folder has no such `encode`.
     """
@@ -24,10 +24,11 @@ def trunk_program(manifest: Manifest, name: "TrunkName") -> Path | None:
     if all((row.target, row.backend, row.precision) != int8 for row in manifest.artifacts):
         return None
     size = manifest.preprocess.size
-    return kept_program(f"{TRUNK}-int8-{name}-{size}px", partial(_module, name, size))
+    name = f"{TRUNK}-int8-{student.trunk}-{student.sees}-{size}px"
+    return kept_program(name, partial(_module, student, size))
 
 
-def _module(name: "TrunkName", size: int) -> "tuple[nn.Module, Tensor]":
+def _module(student: "StudentConfig", size: int) -> "tuple[nn.Module, Tensor]":
     import torch
     from torch import Tensor, nn
 
@@ -39,7 +40,7 @@ def _module(name: "TrunkName", size: int) -> "tuple[nn.Module, Tensor]":
 
         def __init__(self) -> None:
             super().__init__()
-            self.trunk = Trunk(name)
+            self.trunk = Trunk(student.trunk, student.sees)
             self.trunk.fuse()
 
         def forward(self, frame: Tensor) -> Tensor:

@@ -140,7 +140,7 @@ class StudentRecipe:
     """The student and its distillation."""
 
     start_from_teacher: bool = True
-    """Begin with the teacher's RGB trunk, where it is the same architecture, instead of its own `weights`."""
+    """Begin with the teacher's RGB trunk, where it is the same and sees the same, instead of its own `weights`."""
     weights: TrunkWeights = "scratch"
     taught: bool = True
     """False: by labels, depth and forged areas alone, to see what the teacher is worth."""

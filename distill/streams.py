@@ -98,8 +98,9 @@ class FusedEncoder:
 
     def __init__(self, model: Teacher | Student) -> None:
         parts = (model.trunk, model.depth_head) if isinstance(model, Student) else (model.rgb_trunk, model.depth_trunk)
-        self.digest = f"{model.config.role}/{'/'.join(weights_sha256(part)[:32] for part in parts)}"
-        """Of the weights that embeddings depend on."""
+        digests = "/".join(weights_sha256(part)[:32] for part in parts)
+        self.digest = f"{model.config.role}/{model.config.sees}/{digests}"
+        """Of all that embeddings depend on."""
         self._model = copy.deepcopy(model).eval()
         for trunk in self._model.modules():
             if isinstance(trunk, Trunk) and not trunk.fused:

@@ -71,7 +71,7 @@ class FrameTeaching:
 
     def __init__(self, teacher: Teacher, data: ClipData, store: TargetStore) -> None:
         self._data, self._store = data, store
-        self._digest = f"{FORMAT}/frames/{weights_sha256(teacher)[:32]}"
+        self._digest = f"{FORMAT}/frames/{teacher.config.sees}/{weights_sha256(teacher)[:32]}"
 
     def at(self, windows: Sequence[int], variants: Sequence[int]) -> FrameTargets:
         """Of each window in its variant."""

@@ -1,4 +1,4 @@
-"""RepViT trunk over raw pixels (Wang et al., "RepViT: Revisiting Mobile CNN From ViT Perspective", CVPR 2024).
+"""RepViT trunk over pixels (Wang et al., "RepViT: Revisiting Mobile CNN From ViT Perspective", CVPR 2024).
 
 The weights and blocks are timm's. Ours is the edge: pixels come in as 0-255 and are normalised inside. By ImageNet's
 mean and deviation that is done in a way that `fuse` can fold into the first convolution, so that on a device it costs
@@ -21,14 +21,14 @@ TrunkName = Literal["repvit_m0_6", "repvit_m0_9", "repvit_m1_0", "repvit_m1_1"]
 """Each named by its authors for its latency on an iPhone 12 in ms."""
 
 TrunkInput = Literal["pixels", "bands"]
-"""Normalised alike for all pictures, as ImageNet's weights want it, or each picture by its own energies."""
+"""Normalised alike for all pictures, as ImageNet's weights want it, or each picture by itself."""
 
 
 class Trunk(nn.Module):
     """RepViT without its classifier: one feature map a stage, at strides 4, 8, 16 and 32."""
 
     def __init__(self, name: TrunkName = "repvit_m0_9", sees: TrunkInput = "pixels") -> None:
-        """Random weights; `core.pretrained` has others."""
+        """Random weights; `core.pretrained` has others. `sees` is how pixels reach the first convolution."""
         super().__init__()
         model = _timm_model(name)
         self.name = name
@@ -37,10 +37,10 @@ class Trunk(nn.Module):
         self.channels = tuple(level["num_chs"] for level in cast(list[dict[str, int]], model.feature_info))
         self.embed_dim = cast(int, model.num_features)
         self.fused = False
-        self.register_buffer("mean", 255.0 * torch.tensor(IMAGENET_DEFAULT_MEAN), persistent=False)
-        self.register_buffer("std", 255.0 * torch.tensor(IMAGENET_DEFAULT_STD), persistent=False)
         self.bands = EvenBands() if sees == "bands" else None
         if self.bands is None:
+            self.register_buffer("mean", 255.0 * torch.tensor(IMAGENET_DEFAULT_MEAN), persistent=False)
+            self.register_buffer("std", 255.0 * torch.tensor(IMAGENET_DEFAULT_STD), persistent=False)
             # The border is padded before normalisation (black, not mean grey): only then is folding the normalisation
             # into the convolution exact up to the last pixel.
             _first_convolution(self.stem).padding = (0, 0)
@@ -65,7 +65,7 @@ class Trunk(nn.Module):
 
     @torch.no_grad()
     def fuse(self) -> None:
-        """Merge every batch-norm, parallel branch and the normalisation into plain convolutions, in place.
+        """Merge every batch-norm, parallel branch and ImageNet's normalisation into plain convolutions, in place.
 
         The outputs of `eval()` mode are unchanged but for float rounding; the parameters are not trainable as before.
         What is fused already stays as it is.

@@ -18,6 +18,7 @@ class StudentConfig(BaseModel):
     role: Literal["student"] = "student"
     trunk: TrunkName = "repvit_m0_9"
     sees: TrunkInput = "pixels"
+    """What the trunk is shown of a frame."""
     depth_width: int = Field(default=32, gt=0)
     fusion: FusionConfig = FusionConfig()
 

@@ -16,11 +16,8 @@ from core.runtimes import missing_extra
 def prepared(
     module: nn.Module, example: Tensor, *, float_parts: Sequence[str] = (), observed: bool = True, batches: bool = False
 ) -> torch.fx.GraphModule:
-    """The graph of `module`, which is fused, with an observer wherever its int8 program rounds.
-
-    Beside `float_parts`, bands are never rounded: the faintest of them lie below a step of 8 bits.
-    """
-    float_parts = (*float_parts, *(name for name, part in module.named_modules() if isinstance(part, EvenBands)))
+    """The graph of `module`, which is fused, with an observer wherever its int8 program rounds."""
+    float_parts = (*float_parts, *never_rounded(module))
     with warnings.catch_warnings():
         # torchao and ExecuTorch warn of their own imports.
         warnings.simplefilter("ignore")
@@ -66,6 +63,11 @@ def prepared(
     return prepared
 
 
+def never_rounded(module: nn.Module) -> tuple[str, ...]:
+    """Submodules that no int8 program rounds: bands, the faintest of which lie below a step of 8 bits."""
+    return tuple(name for name, part in module.named_modules() if isinstance(part, EvenBands))
+
+
 @dataclass(frozen=True)
 class Place:
     """One observer of a prepared graph. Nodes that share a scale share it."""
@@ -77,8 +79,15 @@ class Place:
     @property
     def paths(self) -> frozenset[str]:
         """Submodules in which what it observes is made or, if that is a weight, used."""
-        makers = [user for call in self.calls for user in call.users] if self.is_weight else [self.calls[0].args[0]]
-        return frozenset(path for node in makers if isinstance(node, torch.fx.Node) for path in paths_of(node))
+        if self.is_weight:
+            return self.used_in
+        maker = self.calls[0].args[0]
+        return frozenset(paths_of(maker)) if isinstance(maker, torch.fx.Node) else frozenset()
+
+    @property
+    def used_in(self) -> frozenset[str]:
+        """Submodules in which what it observes is used."""
+        return frozenset(path for call in self.calls for user in call.users for path in paths_of(user))
 
     @property
     def is_weight(self) -> bool:

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from core.quantisation.placement import lies_in, observe, places_of, prepared, rounded_name
+from core.quantisation.placement import lies_in, never_rounded, observe, places_of, prepared, rounded_name
 from core.quantisation.rounding import Ranges, RoundedActivation, RoundedWeight, check_ranges
 
 
@@ -31,8 +31,10 @@ class QuantisedTraining(nn.Module):
         observe(graph, inputs)
         self._activations = []
         self._paths: dict[str, frozenset[str]] = {}
+        never = never_rounded(module)
         for place in places_of(graph):
-            self._paths[place.name] = place.paths
+            # What is never rounded where it is made is rounded for those who use it, or not at all.
+            self._paths[place.name] = place.used_in if lies_in(place.paths, never) else place.paths
             if place.is_weight:
                 place.replace(graph, RoundedWeight())
             else:

@@ -16,6 +16,7 @@ from benchmarks.kept_programs import kept_program
 from benchmarks.row import Memory
 from core.errors import InputError
 from core.manifest import Manifest
+from core.models import StudentConfig
 from tests.benchmarks.tiny import PROGRAM, write_artifact
 
 ELSEWHERE = Memory(before_load=1, after_load=2, peak=3, arena_bytes=1, weights_bytes=1)
@@ -144,13 +145,13 @@ def test_an_int8_encode_is_measured_beside_its_trunk_alone(
     with ExitStack() as processes:
         native = Native(binary=runner, absence=None, processes=processes)
         (alone,) = candidates.of_trunk(
-            folder, manifest.model_copy(update={"artifacts": (int8,)}), "repvit_m0_9", native
+            folder, manifest.model_copy(update={"artifacts": (int8,)}), StudentConfig(), native
         )
 
         assert (alone.artifact, alone.method, alone.precision) == ("trunk", "forward", "int8")
         assert len(alone.timed.turn(2, 0.0).calls_ms) >= 2
-        assert list(candidates.of_trunk(folder, manifest, "repvit_m0_9", native)) == []
-    assert asked == [f"trunk-int8-repvit_m0_9-{manifest.preprocess.size}px"]
+        assert list(candidates.of_trunk(folder, manifest, StudentConfig(), native)) == []
+    assert asked == [f"trunk-int8-repvit_m0_9-pixels-{manifest.preprocess.size}px"]
 
 
 def test_core_ml_is_measured_on_macos_alone(

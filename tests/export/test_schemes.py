@@ -91,9 +91,12 @@ def test_what_cannot_hold_ends_with_everything_in_float(
     assert set(int8_encode(encode, source)[1].float_parts) == set(PARTS)
 
 
-def test_the_simulation_foretells_the_program(encode: nn.Module, source: Source) -> None:
+@pytest.mark.parametrize("sees", ["pixels", "bands"])
+def test_the_simulation_foretells_the_program(sees: str, source: Source, banded: Source) -> None:
     from core.quantisation import QuantisedTraining
 
+    source = banded if sees == "bands" else source
+    encode = Encode(source.student).eval()
     frames = source.crops[:4]
     parts = ("trunk.stages.3", "trunk.stem")
     simulated = QuantisedTraining(encode, torch.split(source.crops, 8)).eval()

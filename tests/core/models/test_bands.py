@@ -1,4 +1,4 @@
-"""Bands of even energy, against a wavelet written with OpenCV, and what they make a student blind to."""
+"""Bands of even strength, against a wavelet written with OpenCV, and what they make a student blind to."""
 
 from typing import Any
 
@@ -40,7 +40,7 @@ def bands() -> EvenBands:
     return EvenBands()
 
 
-def test_they_are_the_wavelet_s_each_over_its_energy(bands: EvenBands) -> None:
+def test_they_are_the_wavelet_s_each_over_its_root_mean_square(bands: EvenBands) -> None:
     image = picture(0)
     rest = image[0].permute(1, 2, 0).double().numpy()
     rest = rest - rest.mean(axis=(0, 1))
@@ -57,7 +57,7 @@ def test_they_are_the_wavelet_s_each_over_its_energy(bands: EvenBands) -> None:
     torch.testing.assert_close(bands(image), to_tensor(expected), atol=1e-4, rtol=0)
 
 
-def test_light_contrast_and_a_shift_of_each_channel_change_next_to_nothing(bands: EvenBands) -> None:
+def test_light_contrast_and_a_shift_of_each_channel_change_little(bands: EvenBands) -> None:
     image = 60 + picture(1) / 2
     shift = torch.tensor([12.0, -9.0, 4.0]).view(1, 3, 1, 1)
 
@@ -121,7 +121,7 @@ def test_a_student_that_sees_bands_is_fused_to_the_same() -> None:
 
     for found, wanted in zip(student.encode(image), expected, strict=True):
         assert relative_error(found, wanted) < 1e-4
-    # Darker, and with less contrast: all the same to it.
+    # Darker, and with less contrast: nearly the same to it.
     assert relative_error(student.encode(0.6 * image)[0], expected[0]) < 0.1
 
 

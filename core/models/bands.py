@@ -14,7 +14,7 @@ BANDS = (0.3, 0.3, 0.4, 0.8)
 FLOOR = (0.5, 0.5, 0.5, 1.0)
 """Levels of 0-255 added to a band's root mean square before it is divided by it: what is flat stays flat."""
 
-UNIT = 64
+UNIT = 64.0
 """Levels of 0-255 in one unit of what is computed."""
 
 
@@ -50,7 +50,7 @@ class EvenBands(nn.Module):
 
     def _evened(self, frame: Tensor) -> Tensor:
         # In units in which sums over a picture and squares fit into float16, where a device computes in that.
-        rest = (frame - 128) * (1 / UNIT)
+        rest = (frame - 128.0) * (1 / UNIT)
         rest = rest - rest.mean(dim=(2, 3), keepdim=True)
         bands = []
         for level in range(len(BANDS) - 1):

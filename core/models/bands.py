@@ -57,8 +57,9 @@ class EvenBands(nn.Module):
             detail, rest = self._split(rest, 2**level)
             bands.append(detail)
         bands.append(rest)
+        # One operation over the picture for each band. Not times a reciprocal, which XNNPACK has no kernel for.
         even = [
-            band * share / (self._root_mean_square(band) + floor / UNIT)
+            band / ((self._root_mean_square(band) + floor / UNIT) * (1 / share))
             for band, share, floor in zip(bands, BANDS, FLOOR, strict=True)
         ]
         # Not `sum`, which begins with a 0 that no delegate takes.

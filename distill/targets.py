@@ -1,9 +1,10 @@
 """What the teacher says of the training clips: asked once for each clip and variant, kept in LMDB.
 
-A value is a safetensors document. Its key names the teacher's weights and all that the clip's pixels depend on, so
-that another teacher, variant or setting is another key.
+A value is a safetensors document. Its key names the teacher's architecture and weights and all that the clip's pixels
+depend on, so that another teacher, variant or setting is another key.
 """
 
+import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -66,12 +67,18 @@ class TargetStore(KeptValues):
             raise InputError(f"{self.folder}: damaged ({error}); remove the folder, it is made again") from error
 
 
+def digest_of(teacher: Teacher) -> str:
+    """Of all that its answers depend on: what it sees and how many heads it has do not show in its weights."""
+    architecture = hashlib.sha256(teacher.config.model_dump_json().encode()).hexdigest()
+    return f"{architecture[:16]}/{weights_sha256(teacher)[:32]}"
+
+
 class FrameTeaching:
     """The teacher's answers on a side's clips of a few slots each."""
 
     def __init__(self, teacher: Teacher, data: ClipData, store: TargetStore) -> None:
         self._data, self._store = data, store
-        self._digest = f"{FORMAT}/frames/{teacher.config.sees}/{weights_sha256(teacher)[:32]}"
+        self._digest = f"{FORMAT}/frames/{digest_of(teacher)}"
 
     def at(self, windows: Sequence[int], variants: Sequence[int]) -> FrameTargets:
         """Of each window in its variant."""
@@ -109,7 +116,7 @@ def frame_teaching(
 
 def window_teaching(teacher: Teacher, streams: Streams, store: TargetStore) -> Tensor:
     """The teacher's logits, float32 [K, N, 2], of all windows of `streams`, which are its own."""
-    teacher, digest = teacher.eval(), f"{FORMAT}/windows/{weights_sha256(teacher)[:32]}"
+    teacher, digest = teacher.eval(), f"{FORMAT}/windows/{digest_of(teacher)}"
     rows = []
     for k, keys in enumerate(streams.keys):
         names = [f"{digest}/{key}" for key in keys]

@@ -20,7 +20,8 @@ from distill.batches import Steps, TaughtWindows
 from distill.fit import Machine, fit
 from distill.recipes import LossWeights, Recipe, Stage, recipe_named
 from distill.stages import Fusion, TrainingStage
-from distill.targets import TargetStore, frame_teaching
+from distill.streams import FusedEncoder
+from distill.targets import TargetStore, digest_of, frame_teaching
 from distill.train import RECORD, RUN, opened, recipe_document, train
 from tests.distill.conftest import MadeStore, record
 from tests.distill.tiny import tiny_recipe, tiny_records
@@ -210,6 +211,26 @@ def test_the_teacher_is_asked_of_every_clip_once(
         assert len(run.training.targets) == held == 2 + again.windows[..., 0].numel()
         assert torch.equal(frames.at([0, 1], [0, 1]).logits, told.logits)
         assert torch.equal(again.windows, first.windows)
+
+
+def test_what_no_weight_shows_is_part_of_a_key() -> None:
+    config = TeacherConfig()
+    teacher = Teacher(config)
+
+    def alike(**changed: Any) -> Teacher:
+        """Another architecture with the very same weights."""
+        other = Teacher(config.model_copy(update=changed))
+        other.load_state_dict(teacher.state_dict())
+        return other
+
+    banded = alike(sees="bands")
+    headed = alike(fusion=config.fusion.model_copy(update={"heads": 4}))
+
+    assert digest_of(alike()) == digest_of(teacher)
+    assert len({digest_of(teacher), digest_of(banded), digest_of(headed)}) == 3
+    assert FusedEncoder(banded).digest != FusedEncoder(teacher).digest
+    # Embeddings know nothing of the fusion.
+    assert FusedEncoder(headed).digest == FusedEncoder(teacher).digest
 
 
 def test_a_run_says_what_it_was_made_of(made_store: MadeStore, tmp_path: Path) -> None:

@@ -12,8 +12,7 @@ from torch import Tensor
 
 from core.models import Student, StudentConfig, Teacher, TeacherConfig
 from core.models.bands import BANDS, FLOOR, EvenBands
-from tests.core.models.conftest import randomise_statistics
-from tests.core.models.test_trunk import relative_error
+from tests.core.models.conftest import randomise_statistics, relative_error
 
 SIDE = 64
 

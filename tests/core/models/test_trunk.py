@@ -14,6 +14,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from core.decision import WINDOW
 from core.models import STUDENT_SIZES, Student, StudentConfig, StudentSize, Teacher
 from core.models.backbone import Trunk, TrunkName
+from tests.core.models.conftest import relative_error
 
 SIDE = 64
 
@@ -30,10 +31,6 @@ def output_of(layer: nn.Module, trunk: Trunk, image: Tensor) -> Tensor:
     trunk(image)
     hook.remove()
     return seen[0]
-
-
-def relative_error(found: Tensor, expected: Tensor) -> float:
-    return float((found - expected).abs().max() / expected.abs().max())
 
 
 def test_fusing_keeps_what_encode_gives(sized: Student) -> None:

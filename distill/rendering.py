@@ -1,4 +1,4 @@
-"""Clips as their variants show them, rendered ahead in worker processes and kept while they fit into memory."""
+"""Clips as their variants show them, rendered ahead in worker processes; the last of them are kept."""
 
 import os
 from collections.abc import Sequence
@@ -18,8 +18,8 @@ from core.preprocess import PreprocessSpec
 from core.store import ClipStore
 from core.transforms import Variant
 
-KEPT_BYTES = 4 << 30
-"""Rendered pictures kept in memory; what does not fit is rendered again when its turn comes."""
+KEPT_BYTES = 3 << 29
+"""Rendered pictures kept in memory: the last ones asked for. Others are rendered again when their turn comes."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,13 +76,15 @@ class Renderer:
     def get(self, key: str, rendering: Rendering) -> Slots:
         """The slots, rendered now unless they are there or on their way."""
         if key in self._kept:
-            return self._kept[key]
+            # To the end again, as what was asked for last.
+            slots = self._kept[key] = self._kept.pop(key)
+            return slots
         future = self._waiting.pop(key, None)
         slots = rendering.carried_out(self._store) if future is None else _received(future.result())
-        size = sum(part.nbytes for part in (slots.frames, slots.depth, slots.masks))
-        if size <= self._room:
-            self._room -= size
-            self._kept[key] = slots
+        self._kept[key] = slots
+        self._room -= _size(slots)
+        while self._room < 0:
+            self._room += _size(self._kept.pop(next(iter(self._kept))))
         return slots
 
 
@@ -109,6 +111,11 @@ def _carried_out(rendering: Rendering) -> dict[str, object]:
     assert _opened is not None
     slots = rendering.carried_out(_opened)
     return {name: getattr(slots, name).numpy() for name in Slots.__dataclass_fields__}
+
+
+def _size(slots: Slots) -> int:
+    """Bytes of its pictures."""
+    return sum(part.nbytes for part in (slots.frames, slots.depth, slots.masks))
 
 
 def _received(arrays: dict[str, object]) -> Slots:

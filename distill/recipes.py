@@ -11,9 +11,10 @@ from core.models import STUDENT_SIZES, StudentConfig, TeacherConfig
 from core.prepare import PrepareSettings
 from core.pretrained import TrunkWeights
 from core.products import Product, product_named
-from core.transforms import FEW_PEOPLE, FULL, LIGHT, Augmentation
+from core.transforms import FEW_PEOPLE, FULL, LIGHT, OTHER_LOOKS, Augmentation
 from distill.calibration import Threshold
 from distill.data import TwinSettings
+from distill.mixing import StyleMixing
 
 TrunkTraining = Literal["trained", "frozen"]
 
@@ -102,6 +103,8 @@ class SmallPictures:
     """Side, px."""
     share: float
     """Of the stage that they last."""
+    augmentation: Augmentation | None = None
+    """What they may draw; None: what the others do."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,6 +119,8 @@ class FrameSampling:
     """Of the fakes in a batch: twins of the very clips beside them, where the recipe makes any."""
     primer: Primer | None = None
     small: SmallPictures | None = None
+    mixing: StyleMixing | None = None
+    """Looks that clips lend to each other inside the trunk."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -213,14 +218,15 @@ def _clips() -> Recipe:
         prepare=PrepareSettings(forgeries=("self_blend", "swap"), depth="none"),
         corpus=Path("../shared/clips"),
         variants=2,
-        augmentation=FEW_PEOPLE,
+        augmentation=OTHER_LOOKS,
         twins=TwinSettings(forgeries=(FOOTAGE, STRONG), swap_share=0.2),
         sampling=FrameSampling(
             slots=1,
             variants=512,
             twin_share=0.9,
             primer=Primer(augmentation=LIGHT, twins=TwinSettings(forgeries=(STRONG,)), share=0.115),
-            small=SmallPictures(size=96, share=0.385),
+            small=SmallPictures(size=96, share=0.385, augmentation=FEW_PEOPLE),
+            mixing=StyleMixing(),
         ),
         teacher=TeacherRecipe(
             model=TeacherConfig(sees="bands"),

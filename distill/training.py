@@ -4,7 +4,7 @@ import copy
 import fcntl
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +54,10 @@ def sides_of(recipe: Recipe, renderer: Renderer, windows: dict[Split, list[ClipW
     """`windows` as `recipe` shows them."""
     told = recipe.sampling
     full = recipe.product.preprocess
-    small = full if told.small is None else PreprocessSpec(**{**full.model_dump(), "size": told.small.size})
+    small, early = full, recipe
+    if told.small is not None:
+        small = PreprocessSpec(**{**full.model_dump(), "size": told.small.size})
+        early = replace(recipe, augmentation=told.small.augmentation or recipe.augmentation)
 
     def side(
         split: Split,
@@ -84,7 +87,7 @@ def sides_of(recipe: Recipe, renderer: Renderer, windows: dict[Split, list[ClipW
         beginning=Beginning(
             primer=None if told.primer is None else frames(told.primer, small),
             primer_share=0.0 if told.primer is None else told.primer.share,
-            small=None if told.small is None else frames(spec=small),
+            small=None if told.small is None else frames(early, small),
             small_share=0.0 if told.small is None else told.small.share,
         ),
         train=side("train", variants=recipe.variants),
@@ -138,7 +141,7 @@ class Training:
             for trunk in (teacher.rgb_trunk, teacher.depth_trunk):
                 trunk.eval().requires_grad_(False)
         else:
-            stage = TeacherFrames(teacher, told.frames, losses=losses, seed=recipe.seed)
+            stage = TeacherFrames(teacher, told.frames, losses=losses, mixing=recipe.sampling.mixing, seed=recipe.seed)
             steps = self._frames(told.frames, begins=told.weights == "scratch")
             self._fit("teacher_frames", stage, steps, self._val_frames())
         train, val = self.streams("teacher", teacher, "train"), self.streams("teacher", teacher, "val")
@@ -177,6 +180,7 @@ class Training:
             temperature=told.temperature,
             teacher_dim=teacher.embed_dim,
             depth_trained=self._depth_trained,
+            mixing=self._recipe.sampling.mixing,
             seed=seed,
         )
         taught = teaching if told.taught else None

@@ -1,16 +1,19 @@
 """Random variants of a clip: drawn once for (clip, k), held over its frames, alike for RGB, depth and boxes."""
 
+from core.transforms.surroundings import Surroundings
 from core.transforms.variants import (
     FEW_PEOPLE,
     FULL,
     KERNELS,
     LIGHT,
+    OTHER_LOOKS,
     Augmentation,
     Colour,
     ColourRanges,
     Erasure,
     Quality,
     QualityRanges,
+    SurroundingsRanges,
     Variant,
     draw_variant,
 )
@@ -20,12 +23,15 @@ __all__ = [
     "FULL",
     "KERNELS",
     "LIGHT",
+    "OTHER_LOOKS",
     "Augmentation",
     "Colour",
     "ColourRanges",
     "Erasure",
     "Quality",
     "QualityRanges",
+    "Surroundings",
+    "SurroundingsRanges",
     "Variant",
     "draw_variant",
 ]

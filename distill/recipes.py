@@ -11,7 +11,7 @@ from core.models import STUDENT_SIZES, StudentConfig, TeacherConfig
 from core.prepare import PrepareSettings
 from core.pretrained import TrunkWeights
 from core.products import Product, product_named
-from core.transforms import FEW_PEOPLE, FULL, LIGHT, OTHER_LOOKS, Augmentation
+from core.transforms import FEW_PEOPLE, FULL, LIGHT, Augmentation
 from distill.calibration import Threshold
 from distill.data import TwinSettings
 from distill.mixing import StyleMixing
@@ -103,8 +103,6 @@ class SmallPictures:
     """Side, px."""
     share: float
     """Of the stage that they last."""
-    augmentation: Augmentation | None = None
-    """What they may draw; None: what the others do."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,7 +118,7 @@ class FrameSampling:
     primer: Primer | None = None
     small: SmallPictures | None = None
     mixing: StyleMixing | None = None
-    """Looks that clips lend to each other inside the trunk."""
+    """Styles that clips lend each other inside the RGB trunk of the teacher and of the student; None: none."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -218,14 +216,14 @@ def _clips() -> Recipe:
         prepare=PrepareSettings(forgeries=("self_blend", "swap"), depth="none"),
         corpus=Path("../shared/clips"),
         variants=2,
-        augmentation=OTHER_LOOKS,
+        augmentation=FEW_PEOPLE,
         twins=TwinSettings(forgeries=(FOOTAGE, STRONG), swap_share=0.2),
         sampling=FrameSampling(
             slots=1,
             variants=512,
             twin_share=0.9,
             primer=Primer(augmentation=LIGHT, twins=TwinSettings(forgeries=(STRONG,)), share=0.115),
-            small=SmallPictures(size=96, share=0.385, augmentation=FEW_PEOPLE),
+            small=SmallPictures(size=96, share=0.385),
             mixing=StyleMixing(),
         ),
         teacher=TeacherRecipe(

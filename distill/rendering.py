@@ -1,6 +1,7 @@
 """Clips as their variants show them, rendered ahead in worker processes; the last of them are kept."""
 
 import os
+from collections import OrderedDict
 from collections.abc import Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass
@@ -46,7 +47,11 @@ class Rendering:
 
 
 class Renderer:
-    """Renders on request, ahead of time where it has worker processes."""
+    """Renders on request, ahead of time where it has worker processes, and keeps what was asked for last.
+
+    Single frames have so many variants that the first of them are hardly seen again; what the teacher was just asked
+    about, or two trunks encode one after the other, is.
+    """
 
     def __init__(self, store: ClipStore, *, workers: int = 0) -> None:
         self._store = store
@@ -56,7 +61,7 @@ class Renderer:
             context = get_context("spawn")
             self._pool = ProcessPoolExecutor(workers, context, initializer=_open, initargs=(store.folder,))
         self._waiting: dict[str, Future[dict[str, object]]] = {}
-        self._kept: dict[str, Slots] = {}
+        self._kept: OrderedDict[str, Slots] = OrderedDict()
         self._room = KEPT_BYTES
 
     def __enter__(self) -> Self:
@@ -75,16 +80,15 @@ class Renderer:
 
     def get(self, key: str, rendering: Rendering) -> Slots:
         """The slots, rendered now unless they are there or on their way."""
-        if key in self._kept:
-            # To the end again, as what was asked for last.
-            slots = self._kept[key] = self._kept.pop(key)
-            return slots
         future = self._waiting.pop(key, None)
+        if key in self._kept:
+            self._kept.move_to_end(key)
+            return self._kept[key]
         slots = rendering.carried_out(self._store) if future is None else _received(future.result())
         self._kept[key] = slots
         self._room -= _size(slots)
         while self._room < 0:
-            self._room += _size(self._kept.pop(next(iter(self._kept))))
+            self._room += _size(self._kept.popitem(last=False)[1])
         return slots
 
 

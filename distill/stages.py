@@ -107,8 +107,8 @@ class FrameHeads(nn.Module):
 
 
 def features_of(trunk: Trunk, clips: Batch, mixing: StyleMixing | None) -> tuple[Tensor, ...]:
-    """Feature maps of all frames of the clips, N x F rows, with looks mixed where that is asked for."""
-    with nullcontext() if mixing is None else mixing.of(trunk, clips):
+    """Feature maps of all frames of the clips, N x F rows, with styles mixed where that is asked for."""
+    with nullcontext() if mixing is None else mixing.applied_to(trunk, clips):
         maps: tuple[Tensor, ...] = trunk(pixels(clips.frames.flatten(0, 1)))
     return maps
 

@@ -4,7 +4,7 @@ import copy
 import fcntl
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -54,10 +54,7 @@ def sides_of(recipe: Recipe, renderer: Renderer, windows: dict[Split, list[ClipW
     """`windows` as `recipe` shows them."""
     told = recipe.sampling
     full = recipe.product.preprocess
-    small, early = full, recipe
-    if told.small is not None:
-        small = PreprocessSpec(**{**full.model_dump(), "size": told.small.size})
-        early = replace(recipe, augmentation=told.small.augmentation or recipe.augmentation)
+    small = full if told.small is None else PreprocessSpec(**{**full.model_dump(), "size": told.small.size})
 
     def side(
         split: Split,
@@ -87,7 +84,7 @@ def sides_of(recipe: Recipe, renderer: Renderer, windows: dict[Split, list[ClipW
         beginning=Beginning(
             primer=None if told.primer is None else frames(told.primer, small),
             primer_share=0.0 if told.primer is None else told.primer.share,
-            small=None if told.small is None else frames(early, small),
+            small=None if told.small is None else frames(spec=small),
             small_share=0.0 if told.small is None else told.small.share,
         ),
         train=side("train", variants=recipe.variants),

@@ -18,14 +18,14 @@ UNIT = 64.0
 """Levels of 0-255 in one unit of what is computed."""
 
 EDGE = 12
-"""Of the picture's side, one in so many pixels at either end is left out of a band's root mean square."""
+"""A band's root mean square leaves out so many pixels at each border: the side over this."""
 
 
 class EvenBands(nn.Module):
     """Splits a picture into bands by an à trous wavelet, and adds them up again, each with its share of the whole.
 
     A camera that smooths, sharpens or adds noise changes how much detail its pictures hold, everywhere alike; a forgery
-    changes it in one place. Dividing each band by its own root mean square over the picture (divisive normalisation,
+    changes it in one place. Dividing each band by its own root mean square (divisive normalisation,
     Carandini and Heeger, Nature Reviews Neuroscience 2012) leaves little of the first and all of the second. The bands
     are those of Starck and Murtagh ("Astronomical Image and Data Analysis", 2006), with the kernel 1, 2, 1.
 

@@ -1,19 +1,16 @@
 """Random variants of a clip: drawn once for (clip, k), held over its frames, alike for RGB, depth and boxes."""
 
-from core.transforms.surroundings import Surroundings
 from core.transforms.variants import (
     FEW_PEOPLE,
     FULL,
     KERNELS,
     LIGHT,
-    OTHER_LOOKS,
     Augmentation,
     Colour,
     ColourRanges,
     Erasure,
     Quality,
     QualityRanges,
-    SurroundingsRanges,
     Variant,
     draw_variant,
 )
@@ -23,15 +20,12 @@ __all__ = [
     "FULL",
     "KERNELS",
     "LIGHT",
-    "OTHER_LOOKS",
     "Augmentation",
     "Colour",
     "ColourRanges",
     "Erasure",
     "Quality",
     "QualityRanges",
-    "Surroundings",
-    "SurroundingsRanges",
     "Variant",
     "draw_variant",
 ]

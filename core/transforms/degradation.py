@@ -23,8 +23,6 @@ Frame = npt.NDArray[np.uint8]
 _GREY = np.array([0.2989, 0.587, 0.114])
 """Torchvision's weights."""
 _GRAINS = 1 << 21
-_NEIGHBOURS = 7
-"""Diameter of what a denoiser looks at, px."""
 
 
 def degraded(
@@ -35,7 +33,7 @@ def degraded(
     scale: float,
     generators: Sequence[np.random.Generator],
 ) -> Frames:
-    """Down and up again, sharpen or blur, colour, noise and what is done against it, JPEG, H.264: where drawn.
+    """Down and up again, sharpen or blur, colour, noise, JPEG, H.264: each where `quality` and `colour` say so.
 
     `scale` is how many of the frames' pixels make one of the model's input, in which lengths are told. `generators`
     give every frame a grain of its own. `frames` are used up: most steps write into them.
@@ -50,7 +48,6 @@ def degraded(
             cv2.transform(frame, matrix, dst=frame)
         if quality.noise:
             cv2.add(frame, _noise(frame.shape, quality.noise, generator), dst=frame, dtype=cv2.CV_8U)
-        _smooth(frame, quality, scale)
         if quality.jpeg_quality is not None:
             frame[:] = _jpeg(frame, quality.jpeg_quality)
     if quality.h264_crf is not None:
@@ -117,17 +114,6 @@ def _sharpen(frame: Frame, quality: Quality, scale: float) -> None:
     if quality.sharpening:
         low = cv2.GaussianBlur(frame, (0, 0), scale)
         cv2.addWeighted(frame, 1 + quality.sharpening, low, -quality.sharpening, 0, dst=frame)
-
-
-def _smooth(frame: Frame, quality: Quality, scale: float) -> None:
-    """What a camera does against noise: smooth where the picture is even, and smooth colour everywhere."""
-    if quality.denoising:
-        # Bilateral (Tomasi and Manduchi, ICCV 1998): a mean over neighbours of about the same level.
-        frame[:] = cv2.bilateralFilter(frame, _NEIGHBOURS, 255 * quality.denoising, 1.5 * scale)
-    if quality.chroma_px:
-        apart = cv2.cvtColor(frame, cv2.COLOR_RGB2YCrCb)
-        apart[..., 1:] = cv2.GaussianBlur(apart[..., 1:], (0, 0), scale * quality.chroma_px)
-        cv2.cvtColor(apart, cv2.COLOR_YCrCb2RGB, dst=frame)
 
 
 def _noise(shape: tuple[int, ...], sigma: float, generator: np.random.Generator) -> npt.NDArray[np.float32]:

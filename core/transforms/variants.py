@@ -13,7 +13,6 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from core.ranges import Range, Share, Whole
 from core.seeding import seeded_generator
-from core.transforms.surroundings import Surroundings
 
 Kernel = Literal["nearest", "bilinear", "bicubic"]
 KERNELS: tuple[Kernel, ...] = get_args(Kernel)
@@ -32,10 +31,6 @@ class QualityRanges(BaseModel):
     blur_px: Range = Field(default=(0.0, 0.0), description="sigma, px of the model's input")
     noise_share: Share = 0.0
     noise: Range = Field(default=(0.0, 0.0), description="sigma, of full scale")
-    denoise_share: Share = 0.0
-    denoising: Range = Field(default=(0.0, 0.0), description="levels of full scale that are evened out, edges kept")
-    chroma_share: Share = 0.0
-    chroma_px: Range = Field(default=(0.0, 0.0), description="sigma of the blur of colour alone, px of the input")
     jpeg_share: Share = 0.0
     jpeg_quality: Whole = (100, 100)
     h264_share: Share = Field(default=0.0, description="the clip's frames as one short video")
@@ -57,23 +52,6 @@ class ColourRanges(BaseModel):
     grey_share: Share = Field(default=0.0, description="clips without colour, beside those drawn so")
 
 
-class SurroundingsRanges(BaseModel):
-    """How hair, clothes and background may change by themselves, in levels of 0-255 and px of the model's input."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    share: Share = 0.0
-    gain: Range = Field(default=(1.0, 1.0), description="about the middle of the scale")
-    tint: Range = Field(default=(0.0, 0.0), description="of each channel by itself")
-    blur_share: Share = Field(default=0.0, description="at most one of blur and sharpening is drawn")
-    blur_px: Range = Field(default=(0.0, 0.0), description="sigma")
-    sharpen_share: Share = 0.0
-    sharpening: Range = Field(default=(0.0, 0.0), description="share of the detail that is added once more")
-    grain_share: Share = 0.0
-    grain: Range = Field(default=(0.0, 0.0), description="standard deviation of its texture")
-    grain_px: Range = Field(default=(1.0, 1.0), description="how coarse: sigma")
-
-
 class Augmentation(BaseModel):
     """What may be drawn for a variant. Every clip draws evenly from each range; equal ends draw nothing."""
 
@@ -85,7 +63,6 @@ class Augmentation(BaseModel):
     rotation_degrees: Range = (0.0, 0.0)
     perspective_share: Share = 0.0
     perspective: Range = Field(default=(0.0, 0.0), description="shift of each corner of the box, in box sides")
-    surroundings: SurroundingsRanges = Field(default=SurroundingsRanges(), description="before the camera")
     colour: ColourRanges = ColourRanges()
     camera: QualityRanges = Field(default=QualityRanges(), description="before a forgery is made")
     delivery: QualityRanges = Field(default=QualityRanges(), description="after it, on the model's input")
@@ -174,32 +151,6 @@ FEW_PEOPLE = FULL.model_copy(
 """FULL with a milder camera, since most pictures that people take are clean, and with little after the forgery, which
 in a small picture would hide what is left of it."""
 
-OTHER_LOOKS = FEW_PEOPLE.model_copy(
-    update={
-        "surroundings": SurroundingsRanges(
-            share=0.35,
-            gain=(0.7, 1.4),
-            tint=(-24, 24),
-            blur_share=0.25,
-            blur_px=(0.5, 2.0),
-            sharpen_share=0.5,
-            sharpening=(0.5, 2.5),
-            grain_share=0.4,
-            grain=(3, 16),
-            grain_px=(0.5, 2.0),
-        ),
-        "camera": FEW_PEOPLE.camera.model_copy(
-            update={
-                "denoise_share": 0.25,
-                "denoising": (0.02, 0.12),
-                "chroma_share": 0.2,
-                "chroma_px": (0.5, 4.0),
-            }
-        ),
-    }
-)
-"""FEW_PEOPLE with hair, clothes and backgrounds that differ from skin as they may, and cameras that even out skin."""
-
 
 @dataclass(frozen=True, kw_only=True)
 class Quality:
@@ -211,8 +162,6 @@ class Quality:
     sharpening: float = 0.0
     blur_px: float = 0.0
     noise: float = 0.0
-    denoising: float = 0.0
-    chroma_px: float = 0.0
     jpeg_quality: int | None = None
     h264_crf: int | None = None
 
@@ -232,10 +181,6 @@ class Quality:
         said = []
         if self.noise:
             said.append(f"noise {self.noise:.1%}")
-        if self.denoising:
-            said.append(f"denoised {self.denoising:.1%}")
-        if self.chroma_px:
-            said.append(f"colour blurred {self.chroma_px:.1f} px")
         if self.jpeg_quality is not None:
             said.append(f"JPEG {self.jpeg_quality}")
         if self.h264_crf is not None:
@@ -298,7 +243,6 @@ class Variant:
     """Counter-clockwise, as torchvision counts."""
     perspective: tuple[tuple[float, float], ...] = ()
     """Shifts of the four corners (clockwise from the top left) in box sides; empty for none."""
-    surroundings: Surroundings | None = None
     colour: Colour = field(default_factory=Colour)
     camera: Quality = field(default_factory=Quality)
     delivery: Quality = field(default_factory=Quality)
@@ -322,8 +266,6 @@ class Variant:
         if self.box_scale != 1 or self.box_shift != (0, 0):
             across, down = (_signed(100 * value) for value in self.box_shift)
             said.append(f"box {self.box_scale:.2f}, moved {across} / {down} %")
-        if self.surroundings:
-            said.append(self.surroundings.words())
         said += [*self.camera.optics(), *self.colour.words(), *self.camera.coding()]
         later = ["a part covered"] if self.erasure else []
         later += [*self.delivery.optics(), *self.delivery.coding()]
@@ -355,7 +297,6 @@ def draw_variant(clip: str, k: int, *, seed: int, augmentation: Augmentation) ->
         delivery=_drawn_quality(draw, augmentation.delivery),
         erasure=_drawn_erasure(draw, augmentation) if draw.happens(augmentation.erase_share) else None,
         grain=draw.whole((0, 2**31 - 1)),
-        surroundings=_drawn_surroundings(draw, augmentation.surroundings),
     )
 
 
@@ -409,25 +350,8 @@ def _drawn_quality(draw: _Draw, ranges: QualityRanges) -> Quality:
         sharpening=draw.within(ranges.sharpening) if sharpens else 0.0,
         blur_px=draw.within(ranges.blur_px) if blurs else 0.0,
         noise=draw.within(ranges.noise) if draw.happens(ranges.noise_share) else 0.0,
-        denoising=draw.within(ranges.denoising) if draw.happens(ranges.denoise_share) else 0.0,
-        chroma_px=draw.within(ranges.chroma_px) if draw.happens(ranges.chroma_share) else 0.0,
         jpeg_quality=draw.whole(ranges.jpeg_quality) if draw.happens(ranges.jpeg_share) else None,
         h264_crf=draw.whole(ranges.h264_crf) if draw.happens(ranges.h264_share) else None,
-    )
-
-
-def _drawn_surroundings(draw: _Draw, ranges: SurroundingsRanges) -> Surroundings | None:
-    if not draw.happens(ranges.share):
-        return None
-    edge = draw.within((0.0, 1.0))
-    blurs, sharpens = edge < ranges.blur_share, ranges.blur_share <= edge < ranges.blur_share + ranges.sharpen_share
-    return Surroundings(
-        gain=draw.within(ranges.gain),
-        tint=draw.three(ranges.tint),
-        blur_px=draw.within(ranges.blur_px) if blurs else 0.0,
-        sharpening=draw.within(ranges.sharpening) if sharpens else 0.0,
-        grain=draw.within(ranges.grain) if draw.happens(ranges.grain_share) else 0.0,
-        grain_px=draw.within(ranges.grain_px),
     )
 
 

@@ -20,7 +20,6 @@ from core.seeding import seeded_generator
 from core.store import ClipStore
 from core.transforms.degradation import Frames, degraded, erased, erased_part
 from core.transforms.geometry import cut_moved, varied_box
-from core.transforms.surroundings import changed, skin_of
 from core.transforms.variants import Colour, Quality, Variant
 
 Mask = npt.NDArray[np.uint8]
@@ -97,8 +96,7 @@ def reduced_face(face: Face, factor: int, spec: PreprocessSpec, farthest: int) -
 
 def photographed(faces: Sequence[Face], variant: Variant, spec: PreprocessSpec, scale: float) -> list[Face]:
     """The faces as the variant's camera takes them. Padding stays padding: no camera sees it."""
-    untouched = variant.surroundings is None and variant.camera == Quality() and variant.colour == Colour()
-    if not faces or untouched:
+    if not faces or (variant.camera == Quality() and variant.colour == Colour()):
         return list(faces)
     side = max(max(face.crop.shape[:2]) for face in faces)
     canvas = np.empty((len(faces), side, side, 3), np.uint8)
@@ -111,11 +109,6 @@ def photographed(faces: Sequence[Face], variant: Variant, spec: PreprocessSpec, 
         # The picture's edge goes on, so that blur and JPEG bring no padding into it.
         border = (rows.start, side - rows.stop, columns.start, side - columns.stop)
         cv2.copyMakeBorder(shown, *border, cv2.BORDER_REPLICATE, dst=place)
-        if variant.surroundings is not None:
-            # The same grain in every frame of a clip, so that it does not flicker.
-            grain = seeded_generator("surroundings", variant.grain)
-            skin = skin_of(place, face.box)
-            place[:] = changed(place, skin, variant.surroundings, scale=scale, generator=grain)
     taken = degraded(
         canvas, variant.camera, variant.colour, scale=scale, generators=_grain_generators(faces, variant, "camera")
     )

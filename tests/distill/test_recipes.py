@@ -8,7 +8,7 @@ import pytest
 from core.errors import InputError
 from core.forgery import DEMO, FOOTAGE, ForgerySettings
 from core.products import PRODUCTS
-from core.transforms import FULL, LIGHT, OTHER_LOOKS, Augmentation
+from core.transforms import FEW_PEOPLE, FULL, LIGHT, Augmentation
 from distill.recipes import RECIPES, Stage, of_size, recipe_named
 from distill.train import recipe_document
 
@@ -48,7 +48,7 @@ def test_the_demo_keeps_the_draws_that_its_schedule_is_tuned_to() -> None:
 def test_footage_is_trained_on_with_everything_that_can_be_drawn(name: str) -> None:
     recipe = recipe_named(name)
 
-    assert recipe.augmentation == {"clips": OTHER_LOOKS, "faceforensics": FULL}[name]
+    assert recipe.augmentation == {"clips": FEW_PEOPLE, "faceforensics": FULL}[name]
     assert FOOTAGE in recipe.twins.forgeries
 
 

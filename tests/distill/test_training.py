@@ -9,8 +9,6 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from core.clips import ClipWindow, windows_of
-from core.corpus import SPLITS, Split
 from core.embeddings import EmbeddingCache
 from core.errors import InputError
 from core.models import Teacher, TeacherConfig
@@ -18,16 +16,13 @@ from core.models.fusion import FusionConfig, TemporalFusion
 from core.preprocess import PreprocessSpec
 from core.runs import METRICS, read_tensors
 from core.store import ClipStore
-from core.transforms import LIGHT, Augmentation, ColourRanges
 from distill.batches import Steps, TaughtWindows
 from distill.fit import Machine, fit
-from distill.recipes import LossWeights, Recipe, SmallPictures, Stage, recipe_named
-from distill.rendering import Renderer
+from distill.recipes import LossWeights, Recipe, Stage, recipe_named
 from distill.stages import Fusion, TrainingStage
 from distill.streams import FusedEncoder
 from distill.targets import TargetStore, digest_of, frame_teaching
 from distill.train import RECORD, RUN, opened, recipe_document, train
-from distill.training import sides_of
 from tests.distill.conftest import MadeStore, record
 from tests.distill.tiny import tiny_recipe, tiny_records
 
@@ -236,27 +231,6 @@ def test_what_no_weight_shows_is_part_of_a_key() -> None:
     assert FusedEncoder(banded).digest != FusedEncoder(teacher).digest
     # Embeddings know nothing of the fusion.
     assert FusedEncoder(headed).digest == FusedEncoder(teacher).digest
-
-
-def test_small_pictures_draw_what_they_may(made_store: MadeStore) -> None:
-    store = made_store(tiny_records())
-    windows = windows_of(list(store.records()), min_coverage=0.0)
-    sides: dict[Split, list[ClipWindow]] = {
-        split: [window for window in windows if window.record.split == split] for split in SPLITS
-    }
-
-    def first_small(augmentation: Augmentation, of_small: Augmentation | None) -> Tensor:
-        recipe = replace(tiny_recipe(), augmentation=augmentation)
-        small = SmallPictures(size=32, share=0.75, augmentation=of_small)
-        recipe = replace(recipe, sampling=replace(recipe.sampling, small=small))
-        shown = sides_of(recipe, Renderer(store), sides).beginning.small
-        assert shown is not None
-        return shown.batch([0], [0]).frames
-
-    plain, dark = LIGHT, LIGHT.model_copy(update={"colour": ColourRanges(brightness=(0.1, 0.2))})
-    assert torch.equal(first_small(dark, plain), first_small(plain, None))
-    assert torch.equal(first_small(plain, dark), first_small(dark, None))
-    assert not torch.equal(first_small(plain, None), first_small(dark, None))
 
 
 def test_a_run_says_what_it_was_made_of(made_store: MadeStore, tmp_path: Path) -> None:

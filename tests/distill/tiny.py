@@ -29,7 +29,7 @@ def tiny_records() -> list[VideoRecord]:
 
 
 def tiny_recipe(*, quantised: bool = False) -> Recipe:
-    """The demo's recipe at 64 px, two validations a stage; mixed looks; the teacher begins at 32 px, with a primer."""
+    """The demo's recipe at 64 px, two validations a stage; mixed styles; the teacher begins at 32 px, with a primer."""
 
     def short(stage: Stage) -> Stage:
         return replace(stage, steps=STEPS, windows=4, validate_every=STEPS // 2)

@@ -66,6 +66,18 @@ def test_light_contrast_and_a_shift_of_each_channel_change_little(bands: EvenBan
         assert relative_error(bands(changed), bands(image)) < 0.12
 
 
+def test_a_border_unlike_the_picture_s_mean_is_no_detail_of_it(bands: EvenBands) -> None:
+    image = 128 + picture(4) / 8
+    framed = image.clone()
+    # Two pixels of another light all around: an edge to the mean outside, and to the picture inside.
+    framed[..., :2], framed[..., -2:], framed[..., :2, :], framed[..., -2:, :] = 250, 250, 250, 250
+
+    middle = (..., slice(16, -16), slice(16, -16))
+    fine = bands(image)[middle] - F.avg_pool2d(bands(image), 3, 1, 1)[middle]
+    framed_fine = bands(framed)[middle] - F.avg_pool2d(bands(framed), 3, 1, 1)[middle]
+    assert relative_error(framed_fine, fine) < 0.2
+
+
 def test_little_is_left_of_a_camera_that_smooths_everywhere(bands: EvenBands) -> None:
     image = picture(2, finest=0.7)
 

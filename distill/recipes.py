@@ -14,7 +14,6 @@ from core.products import Product, product_named
 from core.transforms import FEW_PEOPLE, FULL, LIGHT, Augmentation
 from distill.calibration import Threshold
 from distill.data import TwinSettings
-from distill.mixing import StyleMixing
 
 TrunkTraining = Literal["trained", "frozen"]
 
@@ -117,8 +116,6 @@ class FrameSampling:
     """Of the fakes in a batch: twins of the very clips beside them, where the recipe makes any."""
     primer: Primer | None = None
     small: SmallPictures | None = None
-    mixing: StyleMixing | None = None
-    """Styles that clips lend each other inside the RGB trunk of the teacher and of the student; None: none."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -224,10 +221,8 @@ def _clips() -> Recipe:
             twin_share=0.9,
             primer=Primer(augmentation=LIGHT, twins=TwinSettings(forgeries=(STRONG,)), share=0.115),
             small=SmallPictures(size=96, share=0.385),
-            mixing=StyleMixing(),
         ),
         teacher=TeacherRecipe(
-            model=TeacherConfig(sees="bands"),
             frames=Stage(steps=2600, windows=32, learning_rate=1e-3, validate_every=200, kept_from=0.8),
             # Short and slow: with so few people a fusion soon knows them, and then says less than its frames do.
             fusion=Stage(steps=150, windows=32, learning_rate=1e-4, validate_every=50),

@@ -1,6 +1,5 @@
 """The Lightning modules: what one step of each stage of training computes."""
 
-from contextlib import nullcontext
 from typing import Any
 
 import lightning as L
@@ -12,7 +11,7 @@ from torch.optim.lr_scheduler import LRScheduler, OneCycleLR
 
 from core.metrics import auc
 from core.models import Student, Teacher
-from core.models.backbone import Trunk, global_mean
+from core.models.backbone import global_mean
 from core.models.fusion import TemporalFusion
 from distill.batches import TaughtFrames, TaughtWindows
 from distill.data import Batch
@@ -26,7 +25,6 @@ from distill.losses import (
     relation_loss,
     soft_target_loss,
 )
-from distill.mixing import StyleMixing
 from distill.recipes import LossWeights, Stage
 from distill.streams import pixels
 
@@ -106,13 +104,6 @@ class FrameHeads(nn.Module):
         return fine + coarse
 
 
-def features_of(trunk: Trunk, clips: Batch, mixing: StyleMixing | None) -> tuple[Tensor, ...]:
-    """Feature maps of all frames of the clips, N x F rows, with styles mixed where that is asked for."""
-    with nullcontext() if mixing is None else mixing.applied_to(trunk, clips):
-        maps: tuple[Tensor, ...] = trunk(pixels(clips.frames.flatten(0, 1)))
-    return maps
-
-
 def frame_terms(
     heads: FrameHeads, embeddings: Tensor, features: tuple[Tensor, ...], batch: Batch, weights: LossWeights
 ) -> tuple[dict[str, Tensor], Tensor]:
@@ -132,11 +123,9 @@ def frame_terms(
 class TeacherFrames(TrainingStage):
     """Both trunks on single frames."""
 
-    def __init__(
-        self, teacher: Teacher, stage: Stage, *, losses: LossWeights, mixing: StyleMixing | None = None, seed: int
-    ) -> None:
+    def __init__(self, teacher: Teacher, stage: Stage, *, losses: LossWeights, seed: int) -> None:
         super().__init__(stage, seed=seed)
-        self.teacher, self.losses, self.mixing = teacher, losses, mixing
+        self.teacher, self.losses = teacher, losses
         self.heads = FrameHeads(teacher.rgb_trunk.channels)
         self.depth_head = nn.Linear(teacher.embed_dim, 2)
 
@@ -147,7 +136,7 @@ class TeacherFrames(TrainingStage):
     def training_step(self, batch: TaughtFrames) -> Tensor:
         """What tells frames apart by RGB, and by depth where it is known."""
         clips = batch.clips
-        features = features_of(self.teacher.rgb_trunk, clips, self.mixing)
+        features = self.teacher.rgb_trunk(pixels(clips.frames.flatten(0, 1)))
         terms, _ = frame_terms(self.heads, global_mean(features[-1]), features, clips, self.losses)
         valid = clips.depth_valid[:, 0] > 0
         # One slot of each clip at every other step: depth holds the smaller part of the evidence.
@@ -173,12 +162,10 @@ class StudentFrames(TrainingStage):
         temperature: float,
         teacher_dim: int,
         depth_trained: bool,
-        mixing: StyleMixing | None = None,
         seed: int,
     ) -> None:
         super().__init__(stage, seed=seed)
         self.student, self.losses, self.temperature, self.depth_trained = student, losses, temperature, depth_trained
-        self.mixing = mixing
         self.heads = FrameHeads(student.trunk.channels)
         same = student.embed_dim == teacher_dim
         # Where widths differ, embeddings are compared in the teacher's.
@@ -192,7 +179,7 @@ class StudentFrames(TrainingStage):
     def training_step(self, batch: TaughtFrames) -> Tensor:
         """Every term whose weight is not 0, each logged."""
         clips, weights = batch.clips, self.losses
-        features = features_of(self.student.trunk, clips, self.mixing)
+        features = self.student.trunk(pixels(clips.frames.flatten(0, 1)))
         rgb = global_mean(features[-1])
         terms, logits = frame_terms(self.heads, rgb, features, clips, weights)
         # (student's, teacher's, valid) of each stream that there is something to learn of.

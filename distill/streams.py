@@ -20,9 +20,6 @@ from distill.data import Batch, ClipData
 Inputs = tuple[Tensor, Tensor, Tensor, Tensor]
 """rgb and depth, float32 [N, 20, D]; face_valid and depth_valid, float32 [N, 20]: what `classify` takes."""
 
-ENCODING = "2"
-"""Changes with what a trunk of the same weights makes of the same pictures."""
-
 
 @dataclass(frozen=True, kw_only=True)
 class Streams:
@@ -102,7 +99,7 @@ class FusedEncoder:
     def __init__(self, model: Teacher | Student) -> None:
         parts = (model.trunk, model.depth_head) if isinstance(model, Student) else (model.rgb_trunk, model.depth_trunk)
         digests = "/".join(weights_sha256(part)[:32] for part in parts)
-        self.digest = f"{ENCODING}/{model.config.role}/{model.config.sees}/{digests}"
+        self.digest = f"{model.config.role}/{model.config.sees}/{digests}"
         """Of all that embeddings depend on."""
         self._model = copy.deepcopy(model).eval()
         for trunk in self._model.modules():

@@ -23,7 +23,7 @@ from core.runs import weights_sha256
 from distill.data import Batch, ClipData
 from distill.streams import FusedEncoder, Streams
 
-FORMAT = "2"
+FORMAT = "1"
 """Changes with what a value holds and how it is computed."""
 
 

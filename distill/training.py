@@ -138,7 +138,7 @@ class Training:
             for trunk in (teacher.rgb_trunk, teacher.depth_trunk):
                 trunk.eval().requires_grad_(False)
         else:
-            stage = TeacherFrames(teacher, told.frames, losses=losses, mixing=recipe.sampling.mixing, seed=recipe.seed)
+            stage = TeacherFrames(teacher, told.frames, losses=losses, seed=recipe.seed)
             steps = self._frames(told.frames, begins=told.weights == "scratch")
             self._fit("teacher_frames", stage, steps, self._val_frames())
         train, val = self.streams("teacher", teacher, "train"), self.streams("teacher", teacher, "val")
@@ -177,7 +177,6 @@ class Training:
             temperature=told.temperature,
             teacher_dim=teacher.embed_dim,
             depth_trained=self._depth_trained,
-            mixing=self._recipe.sampling.mixing,
             seed=seed,
         )
         taught = teaching if told.taught else None

@@ -17,20 +17,17 @@ FLOOR = (0.5, 0.5, 0.5, 1.0)
 UNIT = 64.0
 """Levels of 0-255 in one unit of what is computed."""
 
-EDGE = 12
-"""A band's root mean square leaves out so many pixels at each border: the side over this."""
-
 
 class EvenBands(nn.Module):
     """Splits a picture into bands by an à trous wavelet, and adds them up again, each with its share of the whole.
 
     A camera that smooths, sharpens or adds noise changes how much detail its pictures hold, everywhere alike; a forgery
-    changes it in one place. Dividing each band by its own root mean square (divisive normalisation,
+    changes it in one place. Dividing each band by its own root mean square over the picture (divisive normalisation,
     Carandini and Heeger, Nature Reviews Neuroscience 2012) leaves little of the first and all of the second. The bands
     are those of Starck and Murtagh ("Astronomical Image and Data Analysis", 2006), with the kernel 1, 2, 1.
 
     Around the picture lies its own mean, and where that differs from the pixels at the border there is an edge of 1, 2
-    and 4 px in the three fine bands. It is no detail of the picture, so root mean squares are of its inner part.
+    and 4 px in the three fine bands, which counts as their detail.
     """
 
     def __init__(self) -> None:
@@ -74,7 +71,5 @@ class EvenBands(nn.Module):
         return picture - smooth, smooth
 
     def _root_mean_square(self, band: Tensor) -> Tensor:
-        """Over channels and the inner part: [B, 3, 1, 1], all three alike."""
-        edge = band.shape[-1] // EDGE
-        inner = band[:, :, edge:-edge, edge:-edge] if edge else band
-        return F.conv2d((inner * inner).mean(dim=(2, 3), keepdim=True), cast(Tensor, self.channels)).sqrt()
+        """Over space and channels: [B, 3, 1, 1], all three alike."""
+        return F.conv2d((band * band).mean(dim=(2, 3), keepdim=True), cast(Tensor, self.channels)).sqrt()

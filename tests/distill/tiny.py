@@ -10,7 +10,6 @@ from pathlib import Path
 from core.preprocess import PreprocessSpec
 from core.records import VideoRecord
 from core.store import ClipStore
-from distill.mixing import StyleMixing
 from distill.recipes import FrameSampling, Primer, Recipe, SmallPictures, Stage, recipe_named
 from tests.distill.conftest import record
 
@@ -29,7 +28,7 @@ def tiny_records() -> list[VideoRecord]:
 
 
 def tiny_recipe(*, quantised: bool = False) -> Recipe:
-    """The demo's recipe at 64 px, two validations a stage; mixed styles; the teacher begins at 32 px, with a primer."""
+    """The demo's recipe at 64 px, two validations a stage; the teacher begins at 32 px, with a primer."""
 
     def short(stage: Stage) -> Stage:
         return replace(stage, steps=STEPS, windows=4, validate_every=STEPS // 2)
@@ -45,7 +44,6 @@ def tiny_recipe(*, quantised: bool = False) -> Recipe:
             twin_share=0.5,
             primer=Primer(augmentation=recipe.augmentation, twins=recipe.twins, share=0.5),
             small=SmallPictures(size=32, share=0.75),
-            mixing=StyleMixing(),
         ),
         teacher=replace(
             recipe.teacher,

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from core.models import Student, StudentConfig, Teacher, TeacherConfig
-from core.models.bands import BANDS, EDGE, FLOOR, EvenBands
+from core.models.bands import BANDS, FLOOR, EvenBands
 from tests.core.models.conftest import randomise_statistics, relative_error
 
 SIDE = 64
@@ -51,9 +51,7 @@ def test_they_are_the_wavelet_s_each_over_its_root_mean_square(bands: EvenBands)
             kernel[[0, step, 2 * step]] = (0.25, 0.5, 0.25)
             smooth = cv2.sepFilter2D(rest, -1, kernel, kernel, borderType=cv2.BORDER_CONSTANT)
             band, rest = rest - smooth, smooth
-        edge = SIDE // EDGE
-        inner = band[edge:-edge, edge:-edge]
-        expected += share * band / (np.sqrt((inner**2).mean()) + floor)
+        expected += share * band / (np.sqrt((band**2).mean()) + floor)
 
     torch.testing.assert_close(bands(image), to_tensor(expected), atol=1e-4, rtol=0)
 
@@ -63,19 +61,7 @@ def test_light_contrast_and_a_shift_of_each_channel_change_little(bands: EvenBan
     shift = torch.tensor([12.0, -9.0, 4.0]).view(1, 3, 1, 1)
 
     for changed in (image + 20, 0.6 * image, 1.3 * image - 30, image + shift):
-        assert relative_error(bands(changed), bands(image)) < 0.12
-
-
-def test_a_border_unlike_the_picture_s_mean_is_no_detail_of_it(bands: EvenBands) -> None:
-    image = 128 + picture(4) / 8
-    framed = image.clone()
-    # Two pixels of another light all around: an edge to the mean outside, and to the picture inside.
-    framed[..., :2], framed[..., -2:], framed[..., :2, :], framed[..., -2:, :] = 250, 250, 250, 250
-
-    middle = (..., slice(16, -16), slice(16, -16))
-    fine = bands(image)[middle] - F.avg_pool2d(bands(image), 3, 1, 1)[middle]
-    framed_fine = bands(framed)[middle] - F.avg_pool2d(bands(framed), 3, 1, 1)[middle]
-    assert relative_error(framed_fine, fine) < 0.2
+        assert relative_error(bands(changed), bands(image)) < 0.1
 
 
 def test_little_is_left_of_a_camera_that_smooths_everywhere(bands: EvenBands) -> None:

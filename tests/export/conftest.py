@@ -7,7 +7,9 @@ import torch
 import torch.nn.functional as F
 
 from core.decision import WINDOW
+from core.models import StudentConfig
 from core.preprocess import PreprocessSpec
+from core.products import PRODUCTS
 from export.source import Origin, Source
 from tests.shallow import shallow_trunks
 
@@ -23,19 +25,20 @@ def untrained() -> Source:
 @pytest.fixture(scope="session")
 def source() -> Source:
     """An untrained student of few blocks, as if it had validation windows: three faces in each."""
-    return small_source("demo")
+    return small_source(StudentConfig())
 
 
 @pytest.fixture(scope="session")
 def banded() -> Source:
     """The same of a student that sees bands."""
-    return small_source("clips")
+    return small_source(StudentConfig(sees="bands"))
 
 
-def small_source(product: str) -> Source:
-    """Of a product's student, shallow and at 64 px."""
-    with shallow_trunks():
-        untrained = Origin(untrained=product).read()
+def small_source(student: StudentConfig) -> Source:
+    """Of the demo's product with that student, shallow and at 64 px."""
+    with shallow_trunks(), pytest.MonkeyPatch.context() as patch:
+        patch.setitem(PRODUCTS, "demo", replace(PRODUCTS["demo"], student=student))
+        untrained = Origin(untrained="demo").read()
     crops = F.interpolate(untrained.crops[:20], size=(SIZE, SIZE), mode="area").round()
     face_valid = torch.zeros(2, WINDOW)
     face_valid[0, -3:] = 1.0

@@ -7,6 +7,7 @@ import pytest
 
 from core.errors import InputError
 from core.forgery import DEMO, FOOTAGE, ForgerySettings
+from core.models import StudentConfig
 from core.products import PRODUCTS
 from core.transforms import FEW_PEOPLE, FULL, LIGHT, Augmentation
 from distill.recipes import RECIPES, Stage, of_size, recipe_named
@@ -107,6 +108,13 @@ def test_a_student_of_another_size_sees_what_the_teacher_does(name: str) -> None
 
     assert recipe.product.student.trunk == "repvit_m0_6"
     assert recipe.product.student.sees == recipe.teacher.model.sees == PRODUCTS[name].student.sees
+
+
+def test_a_student_of_another_size_sees_bands_where_the_recipe_s_own_does() -> None:
+    recipe = recipe_named("clips")
+    banded = replace(recipe, product=replace(recipe.product, student=StudentConfig(sees="bands")))
+
+    assert of_size(banded, "m0_6").product.student.sees == "bands"
 
 
 def test_an_unknown_size_lists_the_allowed_ones() -> None:

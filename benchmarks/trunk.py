@@ -24,7 +24,7 @@ def trunk_program(manifest: Manifest, student: "StudentConfig") -> Path | None:
     if all((row.target, row.backend, row.precision) != int8 for row in manifest.artifacts):
         return None
     size = manifest.preprocess.size
-    name = f"{TRUNK}-int8-{student.trunk}-{student.sees}-{size}px"
+    name = f"{TRUNK}-int8-{student.trunk}-{size}px"
     return kept_program(name, partial(_module, student, size))
 
 
@@ -40,7 +40,7 @@ def _module(student: "StudentConfig", size: int) -> "tuple[nn.Module, Tensor]":
 
         def __init__(self) -> None:
             super().__init__()
-            self.trunk = Trunk(student.trunk, student.sees)
+            self.trunk = Trunk(student.trunk)
             self.trunk.fuse()
 
         def forward(self, frame: Tensor) -> Tensor:

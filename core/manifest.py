@@ -120,7 +120,7 @@ class Artifact(Document):
     accuracy: Accuracy | None
     delegation: Delegation | None
     float_parts: tuple[str, ...] = Field(
-        default=(), description="submodules of an int8 `encode` that stay float32, beside bands, which always do"
+        default=(), description="submodules of an int8 `encode` that stay float32, beside its views, which always do"
     )
     encode_ms: float | None = Field(
         default=None, description="median on one thread of the exporting machine; null where it was not measured"

@@ -22,7 +22,7 @@ PRODUCTS = {
     product.name: product
     for product in (
         Product(name="demo", preprocess=PreprocessSpec(size=64, margin=1.5)),
-        Product(name="clips", preprocess=PreprocessSpec(size=160, margin=1.6)),
+        Product(name="clips", preprocess=PreprocessSpec(size=160, margin=1.6), student=StudentConfig(views=2)),
         Product(name="faceforensics", preprocess=PreprocessSpec(size=224, margin=1.5)),
     )
 }

@@ -140,7 +140,7 @@ class StudentRecipe:
     """The student and its distillation."""
 
     start_from_teacher: bool = True
-    """Begin with the teacher's RGB trunk, where it is the same and sees the same, instead of its own `weights`."""
+    """Begin with the teacher's RGB trunk, where it is the same, instead of its own `weights`."""
     weights: TrunkWeights = "scratch"
     taught: bool = True
     """False: by labels, depth and forged areas alone, to see what the teacher is worth."""
@@ -223,6 +223,7 @@ def _clips() -> Recipe:
             small=SmallPictures(size=96, share=0.385),
         ),
         teacher=TeacherRecipe(
+            model=TeacherConfig(views=2),
             frames=Stage(steps=2600, windows=32, learning_rate=1e-3, validate_every=200, kept_from=0.8),
             # Short and slow: with so few people a fusion soon knows them, and then says less than its frames do.
             fusion=Stage(steps=150, windows=32, learning_rate=1e-4, validate_every=50),
@@ -261,9 +262,9 @@ def recipe_named(name: str) -> Recipe:
 
 
 def of_size(recipe: Recipe, size: str) -> Recipe:
-    """`recipe` with the student of that size, which sees what the recipe's own does; InputError lists the sizes."""
+    """`recipe` with the student of that size, which looks as often as the recipe's own; InputError lists the sizes."""
     config = dict[str, StudentConfig](STUDENT_SIZES.items()).get(size)
     if config is None:
         raise InputError(f"--student {size}: unknown; allowed are {', '.join(STUDENT_SIZES)}")
-    config = config.model_copy(update={"sees": recipe.product.student.sees})
+    config = config.model_copy(update={"views": recipe.product.student.views})
     return replace(recipe, product=replace(recipe.product, student=config))

@@ -68,7 +68,7 @@ class TargetStore(KeptValues):
 
 
 def digest_of(teacher: Teacher) -> str:
-    """Of all that its answers depend on: what it sees and how many heads it has do not show in its weights."""
+    """Of all that its answers depend on: how often it looks and how many heads it has do not show in its weights."""
     architecture = hashlib.sha256(teacher.config.model_dump_json().encode()).hexdigest()
     return f"{architecture[:16]}/{weights_sha256(teacher)[:32]}"
 

@@ -167,7 +167,7 @@ class Training:
         student = Student(config)
         load_trunks(student, told.weights)
         teacher = teaching.teacher
-        follows = told.start_from_teacher and (config.trunk, config.sees) == (teacher.config.trunk, teacher.config.sees)
+        follows = told.start_from_teacher and config.trunk == teacher.config.trunk
         if follows:
             student.trunk.load_state_dict(teacher.rgb_trunk.state_dict())
         frames = StudentFrames(

@@ -1,8 +1,8 @@
 """RepViT trunk over pixels (Wang et al., "RepViT: Revisiting Mobile CNN From ViT Perspective", CVPR 2024).
 
 The weights and blocks are timm's. Ours is the edge: pixels come in as 0-255 and are normalised inside. By ImageNet's
-mean and deviation that is done in a way that `fuse` can fold into the first convolution, so that on a device it costs
-nothing and the quantised input is the byte itself; by `EvenBands` it depends on the picture.
+mean and deviation, in a way that `fuse` can fold into the first convolution, so that on a device it costs nothing and
+the quantised input is the byte itself.
 """
 
 from typing import Literal, cast
@@ -15,20 +15,15 @@ from timm.models.repvit import RepVit
 from timm.utils.model import reparameterize_model
 from torch import Tensor, nn
 
-from core.models.bands import EvenBands
-
 TrunkName = Literal["repvit_m0_6", "repvit_m0_9", "repvit_m1_0", "repvit_m1_1"]
 """Each named by its authors for its latency on an iPhone 12 in ms."""
-
-TrunkInput = Literal["pixels", "bands"]
-"""Normalised alike for all pictures, as ImageNet's weights want it, or each picture by itself."""
 
 
 class Trunk(nn.Module):
     """RepViT without its classifier: one feature map a stage, at strides 4, 8, 16 and 32."""
 
-    def __init__(self, name: TrunkName = "repvit_m0_9", sees: TrunkInput = "pixels") -> None:
-        """Random weights; `core.pretrained` has others. `sees` is how pixels reach the first convolution."""
+    def __init__(self, name: TrunkName = "repvit_m0_9") -> None:
+        """Random weights; `core.pretrained` has others."""
         super().__init__()
         model = _timm_model(name)
         self.name = name
@@ -37,13 +32,11 @@ class Trunk(nn.Module):
         self.channels = tuple(level["num_chs"] for level in cast(list[dict[str, int]], model.feature_info))
         self.embed_dim = cast(int, model.num_features)
         self.fused = False
-        self.bands = EvenBands() if sees == "bands" else None
-        if self.bands is None:
-            self.register_buffer("mean", 255.0 * torch.tensor(IMAGENET_DEFAULT_MEAN), persistent=False)
-            self.register_buffer("std", 255.0 * torch.tensor(IMAGENET_DEFAULT_STD), persistent=False)
-            # The border is padded before normalisation (black, not mean grey): only then is folding the normalisation
-            # into the convolution exact up to the last pixel.
-            _first_convolution(self.stem).padding = (0, 0)
+        self.register_buffer("mean", 255.0 * torch.tensor(IMAGENET_DEFAULT_MEAN), persistent=False)
+        self.register_buffer("std", 255.0 * torch.tensor(IMAGENET_DEFAULT_STD), persistent=False)
+        # The border is padded before normalisation (black, not mean grey): only then is folding the normalisation
+        # into the convolution exact up to the last pixel.
+        _first_convolution(self.stem).padding = (0, 0)
 
     def forward(self, frame: Tensor) -> tuple[Tensor, ...]:
         """Feature maps [B, C_i, S/4, S/4] ... [B, D, S/32, S/32] of `frame`: [B, 3, S, S], RGB, 0-255."""
@@ -55,9 +48,6 @@ class Trunk(nn.Module):
         return tuple(features)
 
     def _normalised(self, frame: Tensor) -> Tensor:
-        if self.bands is not None:
-            evened: Tensor = self.bands(frame)
-            return evened
         if self.fused:
             return frame
         mean, std = cast(Tensor, self.mean), cast(Tensor, self.std)
@@ -74,8 +64,7 @@ class Trunk(nn.Module):
             return
         self.stem = reparameterize_model(self.stem, inplace=True)
         self.stages = cast(nn.Sequential, reparameterize_model(self.stages, inplace=True))
-        if self.bands is None:
-            self._fold_normalisation()
+        self._fold_normalisation()
         self.fused = True
 
     def _fold_normalisation(self) -> None:

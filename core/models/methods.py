@@ -18,7 +18,7 @@ class Encode(nn.Module):
 
     def __init__(self, student: Student) -> None:
         super().__init__()
-        self.trunk, self.depth_head = student.trunk, student.depth_head
+        self.views, self.trunk, self.depth_head = student.views, student.trunk, student.depth_head
         self.encode = student.encode
 
     def forward(self, frame: Tensor) -> tuple[Tensor, Tensor, Tensor]:

@@ -5,9 +5,10 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
-from core.models.backbone import Trunk, TrunkInput, TrunkName, global_mean
+from core.models.backbone import Trunk, TrunkName, global_mean
 from core.models.depth_head import DepthHead
 from core.models.fusion import FusionConfig, TemporalFusion
+from core.models.views import ViewCount, Views
 
 
 class StudentConfig(BaseModel):
@@ -17,8 +18,8 @@ class StudentConfig(BaseModel):
 
     role: Literal["student"] = "student"
     trunk: TrunkName = "repvit_m0_9"
-    sees: TrunkInput = "pixels"
-    """What the trunk is shown of a frame."""
+    views: ViewCount = 1
+    """2: the trunk looks twice at a frame, which takes twice as long, and unknown people are judged more alike."""
     depth_width: int = Field(default=32, gt=0)
     fusion: FusionConfig = FusionConfig()
 
@@ -46,7 +47,8 @@ class Student(nn.Module):
     def __init__(self, config: StudentConfig) -> None:
         super().__init__()
         self.config = config
-        self.trunk = Trunk(config.trunk, config.sees)
+        self.views = Views(config.views)
+        self.trunk = Trunk(config.trunk)
         self.depth_head = DepthHead(self.trunk.channels, width=config.depth_width, embed_dim=self.trunk.embed_dim)
         self.fusion = TemporalFusion(self.trunk.embed_dim, config.fusion)
 
@@ -57,9 +59,9 @@ class Student(nn.Module):
 
     def encode(self, frame: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """(rgb_embedding [B, D], depth_embedding [B, D], depth [B, 1, S/4, S/4]) of frame [B, 3, S, S], RGB, 0-255."""
-        features = self.trunk(frame)
-        depth, depth_embedding = self.depth_head(features)
-        return global_mean(features[-1]), depth_embedding, depth
+        features = self.trunk(self.views(frame))
+        depth, depth_embedding = self.depth_head(self.views.whole(features))
+        return self.views.mean(global_mean(features[-1])), depth_embedding, depth
 
     def classify(self, rgb: Tensor, depth: Tensor, face_valid: Tensor, depth_valid: Tensor) -> Tensor:
         """Logits [B, 2] (index 1 = fake) of embeddings [B, 20, D] and masks [B, 20], float 0 or 1."""

@@ -5,8 +5,9 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 from torch import Tensor, nn
 
-from core.models.backbone import Trunk, TrunkInput, TrunkName, global_mean
+from core.models.backbone import Trunk, TrunkName, global_mean
 from core.models.fusion import FusionConfig, TemporalFusion
+from core.models.views import ViewCount, Views
 
 
 class TeacherConfig(BaseModel):
@@ -16,8 +17,8 @@ class TeacherConfig(BaseModel):
 
     role: Literal["teacher"] = "teacher"
     trunk: TrunkName = "repvit_m0_9"
-    sees: TrunkInput = "pixels"
-    """What the RGB trunk is shown; the other always sees depth as it is."""
+    views: ViewCount = 1
+    """How often the RGB trunk looks at a frame; the other looks once at its depth."""
     fusion: FusionConfig = FusionConfig(width=384, heads=2, layers=1, feed_forward=1024, norm="layer")
 
 
@@ -27,7 +28,8 @@ class Teacher(nn.Module):
     def __init__(self, config: TeacherConfig) -> None:
         super().__init__()
         self.config = config
-        self.rgb_trunk = Trunk(config.trunk, config.sees)
+        self.views = Views(config.views)
+        self.rgb_trunk = Trunk(config.trunk)
         self.depth_trunk = Trunk(config.trunk)
         self.fusion = TemporalFusion(self.rgb_trunk.embed_dim, config.fusion)
 
@@ -38,7 +40,7 @@ class Teacher(nn.Module):
 
     def encode_rgb(self, frame: Tensor) -> Tensor:
         """[B, D] of `frame` [B, 3, S, S], RGB, 0-255."""
-        return global_mean(self.rgb_trunk(frame)[-1])
+        return self.views.mean(global_mean(self.rgb_trunk(self.views(frame))[-1]))
 
     def encode_depth(self, depth: Tensor) -> Tensor:
         """[B, D] of `depth` [B, 1, S, S]: relative inverse depth, 0-255 over the clip, shown to the trunk as grey."""

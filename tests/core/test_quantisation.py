@@ -14,8 +14,8 @@ from torch import Tensor, nn
 
 from core.errors import InputError
 from core.models import Encode, Student, StudentConfig
-from core.models.bands import EvenBands
 from core.models.fusion import FusionConfig
+from core.models.views import Views
 from core.quantisation import QuantisedTraining, quantised
 from core.quantisation.placement import places_of, prepared
 from core.quantisation.rounding import LEAST_WEIGHT_SCALE, RoundedActivation, RoundedWeight, grid
@@ -50,15 +50,15 @@ def pictures(count: int, size: int, seed: int = 0) -> Tensor:
     return (F.interpolate(coarse, size=(size, size), mode="bilinear") * 255).round()
 
 
-class TinyWithBands(Tiny):
-    """The same, on bands."""
+class TinyWithViews(Tiny):
+    """The same, of two views."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.bands = EvenBands()
+        self.views = Views(2)
 
     def forward(self, frame: Tensor) -> tuple[Tensor, Tensor]:
-        return super().forward(self.bands(frame))
+        return super().forward(self.views(frame))
 
 
 @pytest.fixture
@@ -101,17 +101,17 @@ def cosines(wanted: tuple[Tensor, ...], got: tuple[Tensor, ...]) -> Iterator[flo
 # Placement
 
 
-def test_bands_are_never_rounded_and_what_sees_them_is() -> None:
+def test_views_are_never_rounded_and_what_sees_them_is() -> None:
     torch.manual_seed(0)
-    module = TinyWithBands().eval()
+    module = TinyWithViews().eval()
 
     places = places_of(prepared(module, pictures(1, 32)))
 
     assert any("stem" in place.paths for place in places)
-    # Their sum alone, as the stem is given it.
-    assert len([place for place in places if "bands" in place.paths]) == 1
+    # Both together alone, as the stem is given them.
+    assert len([place for place in places if "views" in place.paths]) == 1
     int8 = quantised(module, torch.split(pictures(8, 32), 1))
-    assert min(cosines(module(pictures(1, 32)), int8(pictures(1, 32)))) > 0.999
+    assert min(cosines(module(pictures(1, 32)), int8(pictures(1, 32)))) > 0.998
 
 
 # Rounding

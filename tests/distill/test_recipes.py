@@ -7,7 +7,6 @@ import pytest
 
 from core.errors import InputError
 from core.forgery import DEMO, FOOTAGE, ForgerySettings
-from core.models import StudentConfig
 from core.products import PRODUCTS
 from core.transforms import FEW_PEOPLE, FULL, LIGHT, Augmentation
 from distill.recipes import RECIPES, Stage, of_size, recipe_named
@@ -103,18 +102,11 @@ def test_a_trunk_from_scratch_begins_with_pictures_below_the_products_size() -> 
 
 
 @pytest.mark.parametrize("name", RECIPES)
-def test_a_student_of_another_size_sees_what_the_teacher_does(name: str) -> None:
+def test_a_student_of_another_size_looks_as_often_as_the_teacher(name: str) -> None:
     recipe = of_size(recipe_named(name), "m0_6")
 
     assert recipe.product.student.trunk == "repvit_m0_6"
-    assert recipe.product.student.sees == recipe.teacher.model.sees == PRODUCTS[name].student.sees
-
-
-def test_a_student_of_another_size_sees_bands_where_the_recipe_s_own_does() -> None:
-    recipe = recipe_named("clips")
-    banded = replace(recipe, product=replace(recipe.product, student=StudentConfig(sees="bands")))
-
-    assert of_size(banded, "m0_6").product.student.sees == "bands"
+    assert recipe.product.student.views == recipe.teacher.model.views == PRODUCTS[name].student.views
 
 
 def test_an_unknown_size_lists_the_allowed_ones() -> None:

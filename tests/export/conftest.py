@@ -29,9 +29,9 @@ def source() -> Source:
 
 
 @pytest.fixture(scope="session")
-def banded() -> Source:
-    """The same of a student that sees bands."""
-    return small_source(StudentConfig(sees="bands"))
+def twice() -> Source:
+    """The same of a student that looks twice at a frame."""
+    return small_source(StudentConfig(views=2))
 
 
 def small_source(student: StudentConfig) -> Source:

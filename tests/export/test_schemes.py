@@ -91,11 +91,11 @@ def test_what_cannot_hold_ends_with_everything_in_float(
     assert set(int8_encode(encode, source)[1].float_parts) == set(PARTS)
 
 
-@pytest.mark.parametrize("sees", ["pixels", "bands"])
-def test_the_simulation_foretells_the_program(sees: str, source: Source, banded: Source) -> None:
+@pytest.mark.parametrize("views", [1, 2])
+def test_the_simulation_foretells_the_program(views: int, source: Source, twice: Source) -> None:
     from core.quantisation import QuantisedTraining
 
-    source = banded if sees == "bands" else source
+    source = twice if views == 2 else source
     encode = Encode(source.student).eval()
     frames = source.crops[:4]
     parts = ("trunk.stages.3", "trunk.stem")

@@ -1,0 +1,74 @@
+"""How often a trunk looks at a frame: at all of it, and at its middle, larger and mirrored."""
+
+from functools import lru_cache
+from typing import Literal
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.utils._python_dispatch import _disable_current_modes
+
+ViewCount = Literal[1, 2]
+
+BORDER = 10
+"""A view of the middle leaves out one part in so many of the frame's side, at each border."""
+
+
+class Views(nn.Module):
+    """Shows a trunk each frame from so many views, whose mean is the frame's embedding.
+
+    What a model makes of people that it never saw changes with how they are framed; the mean over views changes less
+    (test-time augmentation: Krizhevsky, Sutskever and Hinton, "ImageNet Classification with Deep Convolutional Neural
+    Networks", NeurIPS 2012, section 4.1). Both views are one batch, so that a program holds the trunk's weights once.
+    """
+
+    def __init__(self, count: ViewCount) -> None:
+        super().__init__()
+        self.count = count
+
+    def forward(self, frame: Tensor) -> Tensor:
+        """[count B, C, S, S]: `frame` [B, C, S, S], then the middle of each; never in an autocast's precision."""
+        if self.count == 1:
+            return frame
+        if torch.is_autocast_enabled(frame.device.type):
+            with torch.autocast(frame.device.type, enabled=False):
+                return torch.cat([frame, closer(frame)])
+        # Without a context, which a graph would record.
+        return torch.cat([frame, closer(frame)])
+
+    def whole(self, features: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        """Of each of a trunk's feature maps [count B, ...] what is of the whole frames: [B, ...]."""
+        if self.count == 1:
+            return features
+        # Not `len`, which would fix the batch's size in a graph.
+        return tuple(level[: level.shape[0] // 2] for level in features)
+
+    def mean(self, embeddings: Tensor) -> Tensor:
+        """[B, D] of `embeddings` [count B, D]."""
+        if self.count == 1:
+            return embeddings
+        frames = embeddings.shape[0] // 2
+        return (embeddings[:frames] + embeddings[frames:]) * 0.5
+
+
+def closer(frame: Tensor) -> Tensor:
+    """The middle of `frame` [B, C, S, S], enlarged to S (bilinear, half-pixel centres, edges clamped) and mirrored.
+
+    Two products with matrices that depend on S alone, since XNNPACK has a kernel for those and none that mirrors.
+    """
+    across, down = (matrix.to(frame.device) for matrix in _matrices(frame.shape[-1]))
+    mirrored = F.linear(frame, across)
+    return F.linear(mirrored.transpose(2, 3), down).transpose(2, 3)
+
+
+@lru_cache
+def _matrices(size: int) -> tuple[Tensor, Tensor]:
+    """(columns, rows), each float32 [S, S]: how much each sample of the view takes of each of a frame's."""
+    border = size // BORDER
+    shown = np.arange(border, size - border)
+    places = (np.arange(size) + 0.5) * (len(shown) / size) - 0.5
+    down = np.stack([np.interp(places, shown - border, row) for row in np.eye(size)[:, shown]], axis=1)
+    # While a graph is recorded they are numbers all the same, and constants of it.
+    with _disable_current_modes():
+        return torch.tensor(down[::-1].copy(), dtype=torch.float32), torch.tensor(down, dtype=torch.float32)

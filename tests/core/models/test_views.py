@@ -1,0 +1,99 @@
+"""Two views of a frame, against torch's own enlarging and mirroring, and what a model makes of both."""
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from core.models import Encode, Student, StudentConfig, Teacher, TeacherConfig
+from core.models.backbone import Trunk, global_mean
+from core.models.views import Views, closer
+from tests.core.models.conftest import randomise_statistics, relative_error
+
+
+def pictures(count: int, size: int) -> Tensor:
+    """float32 [count, 3, size, size], 0-255."""
+    coarse = torch.rand(count, 3, 9, 9, generator=torch.Generator().manual_seed(size))
+    return F.interpolate(coarse, size=(size, size), mode="bilinear") * 255
+
+
+@pytest.fixture(scope="module")
+def student() -> Student:
+    torch.manual_seed(0)
+    made = Student(StudentConfig(trunk="repvit_m0_6", views=2)).eval()
+    randomise_statistics(made)
+    return made
+
+
+@pytest.mark.parametrize(("size", "border"), [(160, 16), (96, 9), (64, 6), (32, 3)])
+def test_the_second_view_is_the_middle_enlarged_and_mirrored(size: int, border: int) -> None:
+    frames = pictures(2, size)
+    middle = frames[..., border : size - border, border : size - border]
+    expected = F.interpolate(middle, size=(size, size), mode="bilinear", align_corners=False).flip(-1)
+
+    both = Views(2)(frames)
+
+    assert torch.equal(both[:2], frames)
+    torch.testing.assert_close(both[2:], expected, atol=0.01, rtol=0)
+
+
+def test_one_view_is_the_frame() -> None:
+    frames, views = pictures(2, 32), Views(1)
+
+    assert views(frames) is frames
+    assert views.mean(frames) is frames
+
+
+def test_views_are_no_coarser_in_a_trainer_s_bfloat16() -> None:
+    frames = pictures(1, 96)
+
+    with torch.autocast("cpu", torch.bfloat16):
+        both = Views(2)(frames)
+
+    assert torch.equal(both, Views(2)(frames))
+
+
+def test_an_embedding_is_the_mean_over_views_and_depth_is_of_the_whole(student: Student) -> None:
+    frames = pictures(2, 64)
+
+    rgb, depth_embedding, depth = student.encode(frames)
+
+    views = [global_mean(student.trunk(view)[-1]) for view in (frames, closer(frames))]
+    assert relative_error(rgb, torch.stack(views).mean(0)) < 1e-5
+    for found, wanted in zip((depth, depth_embedding), student.depth_head(student.trunk(frames)), strict=True):
+        assert relative_error(found, wanted) < 1e-5
+
+
+def test_frames_of_a_batch_do_not_know_of_each_other(student: Student) -> None:
+    frames = pictures(3, 64)
+    together = student.encode(frames)
+
+    for row in range(3):
+        for alone, part in zip(student.encode(frames[row : row + 1]), together, strict=True):
+            assert relative_error(alone[0], part[row]) < 1e-4
+
+
+def test_a_graph_holds_the_trunk_once(student: Student) -> None:
+    frame = pictures(1, 64)
+
+    graph = torch.export.export(Encode(student).eval(), (frame,))
+
+    convolutions = [node for node in graph.graph.nodes if "conv2d" in str(node.target)]
+    once = torch.export.export(Trunk("repvit_m0_6").eval(), (frame,))
+    trunk = [node for node in once.graph.nodes if "conv2d" in str(node.target)]
+    head = [module for module in student.depth_head.modules() if isinstance(module, torch.nn.Conv2d)]
+    assert len(convolutions) == len(trunk) + len(head)
+    for found, wanted in zip(graph.module()(frame), student.encode(frame), strict=True):
+        assert relative_error(found, wanted) < 1e-4
+
+
+def test_a_teacher_looks_twice_at_colours_and_once_at_depth() -> None:
+    torch.manual_seed(0)
+    teacher = Teacher(TeacherConfig(trunk="repvit_m0_6", views=2)).eval()
+    frames = pictures(2, 64)
+
+    rgb, depth = teacher.encode_rgb(frames), teacher.encode_depth(frames[:, :1])
+
+    views = [global_mean(teacher.rgb_trunk(view)[-1]) for view in (frames, closer(frames))]
+    assert relative_error(rgb, torch.stack(views).mean(0)) < 1e-5
+    assert relative_error(depth, global_mean(teacher.depth_trunk(frames[:, :1].expand(-1, 3, -1, -1))[-1])) < 1e-5

@@ -1,4 +1,4 @@
-"""The int8 trunk alone, without depth head and second embedding: what the rest of an int8 `encode` is held against."""
+"""The int8 trunk and its views, without depth head and second embedding: what the rest of `encode` is held against."""
 
 from functools import partial
 from pathlib import Path
@@ -24,7 +24,7 @@ def trunk_program(manifest: Manifest, student: "StudentConfig") -> Path | None:
     if all((row.target, row.backend, row.precision) != int8 for row in manifest.artifacts):
         return None
     size = manifest.preprocess.size
-    name = f"{TRUNK}-int8-{student.trunk}-{size}px"
+    name = f"{TRUNK}-int8-{student.trunk}-{student.views}-{size}px"
     return kept_program(name, partial(_module, student, size))
 
 
@@ -33,6 +33,7 @@ def _module(student: "StudentConfig", size: int) -> "tuple[nn.Module, Tensor]":
     from torch import Tensor, nn
 
     from core.models.backbone import Trunk, global_mean
+    from core.models.views import MeanOfViews, Views
     from core.quantisation import quantised
 
     class Embedding(nn.Module):
@@ -40,11 +41,13 @@ def _module(student: "StudentConfig", size: int) -> "tuple[nn.Module, Tensor]":
 
         def __init__(self) -> None:
             super().__init__()
+            self.views, self.mean_of_views = Views(student.views), MeanOfViews(student.views)
             self.trunk = Trunk(student.trunk)
             self.trunk.fuse()
 
         def forward(self, frame: Tensor) -> Tensor:
-            return global_mean(self.trunk(frame)[-1])
+            embedding: Tensor = self.mean_of_views(global_mean(self.trunk(self.views(frame))[-1]))
+            return embedding
 
     torch.manual_seed(0)
     frames = torch.rand(4, 1, 3, size, size) * 255.0

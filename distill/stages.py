@@ -121,7 +121,7 @@ def frame_terms(
 
 
 class TeacherFrames(TrainingStage):
-    """Both trunks on single frames."""
+    """Both trunks on single frames, seen once; frames are judged by all of a model's views."""
 
     def __init__(self, teacher: Teacher, stage: Stage, *, losses: LossWeights, seed: int) -> None:
         super().__init__(stage, seed=seed)
@@ -151,7 +151,10 @@ class TeacherFrames(TrainingStage):
 
 
 class StudentFrames(TrainingStage):
-    """The student's trunk and depth head on single frames, taught by the teacher's answers and the depth maps."""
+    """The student's trunk and depth head on single frames, taught by the teacher's answers and the depth maps.
+
+    Where models look twice, the answers are of both looks and the student learns to give them at the first.
+    """
 
     def __init__(
         self,

@@ -31,7 +31,7 @@ def model_card(manifest: Manifest) -> str:
     """Markdown, from the manifest alone."""
     parts = [
         f"# {manifest.name}",
-        "Tells from the face in a video whether it was manipulated: `encode` looks at each frame once, `classify` at "
+        "Tells from the face in a video whether it was manipulated: `encode` runs once for each frame, `classify` on "
         "the last 20. Small enough to run live on a phone.",
         *_warning(manifest),
         "## Accuracy",

@@ -1,8 +1,8 @@
 """RepViT trunk over pixels (Wang et al., "RepViT: Revisiting Mobile CNN From ViT Perspective", CVPR 2024).
 
-The weights and blocks are timm's. Ours is the edge: pixels come in as 0-255 and are normalised inside. By ImageNet's
-mean and deviation, in a way that `fuse` can fold into the first convolution, so that on a device it costs nothing and
-the quantised input is the byte itself.
+The weights and blocks are timm's. Ours is the edge: pixels come in as 0-255 and are normalised inside, by ImageNet's
+mean and deviation, in a way that `fuse` can fold into the first convolution: on a device it costs nothing, and the
+quantised input is the byte itself.
 """
 
 from typing import Literal, cast

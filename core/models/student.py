@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from core.models.backbone import Trunk, TrunkName, global_mean
 from core.models.depth_head import DepthHead
 from core.models.fusion import FusionConfig, TemporalFusion
-from core.models.views import ViewCount, Views
+from core.models.views import MeanOfViews, ViewCount, Views
 
 
 class StudentConfig(BaseModel):
@@ -19,7 +19,7 @@ class StudentConfig(BaseModel):
     role: Literal["student"] = "student"
     trunk: TrunkName = "repvit_m0_9"
     views: ViewCount = 1
-    """2: the trunk looks twice at a frame, which takes twice as long, and unknown people are judged more alike."""
+    """2: twice the trunk's time; what is said of people that were never seen depends less on how they are framed."""
     depth_width: int = Field(default=32, gt=0)
     fusion: FusionConfig = FusionConfig()
 
@@ -33,7 +33,7 @@ STUDENT_SIZES: dict[StudentSize, StudentConfig] = {
 }
 """By the trunk's name; depth head and fusion grow with it.
 
-| size | D   | parameters: trunk | depth head | fusion  | fused, all | multiply-adds of `encode` at 224 px |
+| size | D   | parameters: trunk | depth head | fusion  | fused, all | multiply-adds of `encode` at 224 px, one view |
 |------|-----|-------------------|------------|---------|------------|-------------------------------------|
 | m0_6 | 320 | 2,165,652         | 46,521     | 322,562 | 2,516,155  | 0.39 G                              |
 | m0_9 | 384 | 4,717,792         | 74,017     | 561,154 | 5,317,227  | 0.83 G                              |
@@ -47,7 +47,7 @@ class Student(nn.Module):
     def __init__(self, config: StudentConfig) -> None:
         super().__init__()
         self.config = config
-        self.views = Views(config.views)
+        self.views, self.mean_of_views = Views(config.views), MeanOfViews(config.views)
         self.trunk = Trunk(config.trunk)
         self.depth_head = DepthHead(self.trunk.channels, width=config.depth_width, embed_dim=self.trunk.embed_dim)
         self.fusion = TemporalFusion(self.trunk.embed_dim, config.fusion)
@@ -61,7 +61,7 @@ class Student(nn.Module):
         """(rgb_embedding [B, D], depth_embedding [B, D], depth [B, 1, S/4, S/4]) of frame [B, 3, S, S], RGB, 0-255."""
         features = self.trunk(self.views(frame))
         depth, depth_embedding = self.depth_head(self.views.whole(features))
-        return self.views.mean(global_mean(features[-1])), depth_embedding, depth
+        return self.mean_of_views(global_mean(features[-1])), depth_embedding, depth
 
     def classify(self, rgb: Tensor, depth: Tensor, face_valid: Tensor, depth_valid: Tensor) -> Tensor:
         """Logits [B, 2] (index 1 = fake) of embeddings [B, 20, D] and masks [B, 20], float 0 or 1."""

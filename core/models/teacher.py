@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from core.models.backbone import Trunk, TrunkName, global_mean
 from core.models.fusion import FusionConfig, TemporalFusion
-from core.models.views import ViewCount, Views
+from core.models.views import MeanOfViews, ViewCount, Views
 
 
 class TeacherConfig(BaseModel):
@@ -28,7 +28,7 @@ class Teacher(nn.Module):
     def __init__(self, config: TeacherConfig) -> None:
         super().__init__()
         self.config = config
-        self.views = Views(config.views)
+        self.views, self.mean_of_views = Views(config.views), MeanOfViews(config.views)
         self.rgb_trunk = Trunk(config.trunk)
         self.depth_trunk = Trunk(config.trunk)
         self.fusion = TemporalFusion(self.rgb_trunk.embed_dim, config.fusion)
@@ -40,7 +40,8 @@ class Teacher(nn.Module):
 
     def encode_rgb(self, frame: Tensor) -> Tensor:
         """[B, D] of `frame` [B, 3, S, S], RGB, 0-255."""
-        return self.views.mean(global_mean(self.rgb_trunk(self.views(frame))[-1]))
+        embedding: Tensor = self.mean_of_views(global_mean(self.rgb_trunk(self.views(frame))[-1]))
+        return embedding
 
     def encode_depth(self, depth: Tensor) -> Tensor:
         """[B, D] of `depth` [B, 1, S, S]: relative inverse depth, 0-255 over the clip, shown to the trunk as grey."""

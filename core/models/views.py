@@ -4,6 +4,7 @@ from functools import lru_cache
 from typing import Literal
 
 import numpy as np
+import numpy.typing as npt
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -44,8 +45,16 @@ class Views(nn.Module):
         # Not `len`, which would fix the batch's size in a graph.
         return tuple(level[: level.shape[0] // 2] for level in features)
 
-    def mean(self, embeddings: Tensor) -> Tensor:
-        """[B, D] of `embeddings` [count B, D]."""
+
+class MeanOfViews(nn.Module):
+    """Makes one embedding of those of a frame's views."""
+
+    def __init__(self, count: ViewCount) -> None:
+        super().__init__()
+        self.count = count
+
+    def forward(self, embeddings: Tensor) -> Tensor:
+        """[B, D] of `embeddings` [count B, D], in the order of `Views`."""
         if self.count == 1:
             return embeddings
         frames = embeddings.shape[0] // 2
@@ -57,18 +66,25 @@ def closer(frame: Tensor) -> Tensor:
 
     Two products with matrices that depend on S alone, since XNNPACK has a kernel for those and none that mirrors.
     """
-    across, down = (matrix.to(frame.device) for matrix in _matrices(frame.shape[-1]))
+    across, down = _constants(frame.shape[-1], frame.device)
     mirrored = F.linear(frame, across)
     return F.linear(mirrored.transpose(2, 3), down).transpose(2, 3)
 
 
+@torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]
+def _constants(size: int, device: torch.device) -> tuple[Tensor, Tensor]:
+    """`_matrices` as new tensors of numbers, even while a graph is recorded, whose own constants they become."""
+    with torch.inference_mode(False), _disable_current_modes():
+        across, down = (torch.tensor(matrix, device=device) for matrix in _matrices(size))
+    return across, down
+
+
 @lru_cache
-def _matrices(size: int) -> tuple[Tensor, Tensor]:
-    """(columns, rows), each float32 [S, S]: how much each sample of the view takes of each of a frame's."""
+def _matrices(size: int) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+    """(columns, rows), each [S, S]: how much each sample of the view takes of each of a frame's."""
     border = size // BORDER
     shown = np.arange(border, size - border)
     places = (np.arange(size) + 0.5) * (len(shown) / size) - 0.5
     down = np.stack([np.interp(places, shown - border, row) for row in np.eye(size)[:, shown]], axis=1)
-    # While a graph is recorded they are numbers all the same, and constants of it.
-    with _disable_current_modes():
-        return torch.tensor(down[::-1].copy(), dtype=torch.float32), torch.tensor(down, dtype=torch.float32)
+    down = down.astype(np.float32)
+    return np.ascontiguousarray(down[::-1]), down

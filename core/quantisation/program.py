@@ -21,7 +21,7 @@ def quantised(
     With `ranges`, of a `QuantisedTraining` of the same module, nothing is observed and the program rounds as training
     did; InputError where they are of other activations. Without, ranges are observed over `calibration`, inputs of the
     module's own shape, of which one is needed in any case. The submodules named in `float_parts` (`trunk.stages.3`)
-    stay float32, whatever was trained, and so does what samples views.
+    stay float32, whatever was trained, and so do `never_rounded` ones.
     """
     inputs = list(calibration)
     graph = prepared(module, inputs[0], float_parts=float_parts, observed=ranges is None)

@@ -44,6 +44,9 @@ class Tiny(nn.Module):
         return self.embed(pooled), y
 
 
+SMALL = StudentConfig(depth_width=16, fusion=FusionConfig(width=32, heads=2, feed_forward=32))
+
+
 def pictures(count: int, size: int, seed: int = 0) -> Tensor:
     """float32 [count, 3, size, size], 0-255, with large structure."""
     coarse = torch.rand(count, 3, 4, 4, generator=torch.Generator().manual_seed(seed))
@@ -75,7 +78,7 @@ def encode() -> Encode:
     """A fused RepViT student of few blocks at 32 px, every branch of which counts."""
     torch.manual_seed(0)
     with shallow_trunks():
-        student = Student(StudentConfig(depth_width=16, fusion=FusionConfig(width=32, heads=2, feed_forward=32)))
+        student = Student(SMALL)
     for module in student.modules():
         if isinstance(module, nn.BatchNorm2d):
             module.momentum = None
@@ -110,8 +113,20 @@ def test_views_are_never_rounded_and_what_sees_them_is() -> None:
     assert any("stem" in place.paths for place in places)
     # Both together alone, as the stem is given them.
     assert len([place for place in places if "views" in place.paths]) == 1
+    # Of two kinds of pictures, which share a range.
     int8 = quantised(module, torch.split(pictures(8, 32), 1))
     assert min(cosines(module(pictures(1, 32)), int8(pictures(1, 32)))) > 0.998
+
+
+def test_a_student_that_looks_twice_is_float_where_all_its_parts_are() -> None:
+    with shallow_trunks():
+        student = Student(SMALL.model_copy(update={"views": 2}))
+    student.eval().fuse()
+    twice = Encode(student).eval()
+    parts = [name for name, part in twice.named_modules() if part in (twice.trunk, twice.depth_head)]
+
+    assert places_of(prepared(twice, pictures(1, 32), float_parts=parts)) == []
+    assert [place for place in places_of(prepared(twice, pictures(1, 32))) if "mean_of_views" in place.paths] == []
 
 
 # Rounding

@@ -7,6 +7,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+from core.models import StudentConfig, TeacherConfig
 from core.preprocess import PreprocessSpec
 from core.records import VideoRecord
 from core.store import ClipStore
@@ -28,7 +29,7 @@ def tiny_records() -> list[VideoRecord]:
 
 
 def tiny_recipe(*, quantised: bool = False) -> Recipe:
-    """The demo's recipe at 64 px, two validations a stage; the teacher begins at 32 px, with a primer."""
+    """The demo's recipe at 64 px, two looks at a frame and two validations a stage; a primer at 32 px to begin with."""
 
     def short(stage: Stage) -> Stage:
         return replace(stage, steps=STEPS, windows=4, validate_every=STEPS // 2)
@@ -36,7 +37,7 @@ def tiny_recipe(*, quantised: bool = False) -> Recipe:
     recipe = recipe_named("demo")
     return replace(
         recipe,
-        product=replace(recipe.product, preprocess=PreprocessSpec(size=64, margin=1.2)),
+        product=replace(recipe.product, preprocess=PreprocessSpec(size=64, margin=1.2), student=StudentConfig(views=2)),
         variants=2,
         sampling=FrameSampling(
             slots=2,
@@ -47,6 +48,7 @@ def tiny_recipe(*, quantised: bool = False) -> Recipe:
         ),
         teacher=replace(
             recipe.teacher,
+            model=TeacherConfig(views=2),
             frames=short(recipe.teacher.frames),
             fusion=short(recipe.teacher.fusion),
             together=replace(short(recipe.teacher.fusion), windows=2),

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from core.models import Encode, Student, StudentConfig, Teacher, TeacherConfig
 from core.models.backbone import Trunk, global_mean
-from core.models.views import Views, closer
+from core.models.views import MeanOfViews, Views, closer
 from tests.core.models.conftest import randomise_statistics, relative_error
 
 
@@ -41,7 +41,8 @@ def test_one_view_is_the_frame() -> None:
     frames, views = pictures(2, 32), Views(1)
 
     assert views(frames) is frames
-    assert views.mean(frames) is frames
+    assert views.whole((frames,)) == (frames,)
+    assert MeanOfViews(1)(frames) is frames
 
 
 def test_views_are_no_coarser_in_a_trainer_s_bfloat16() -> None:
@@ -51,6 +52,30 @@ def test_views_are_no_coarser_in_a_trainer_s_bfloat16() -> None:
         both = Views(2)(frames)
 
     assert torch.equal(both, Views(2)(frames))
+
+
+def test_a_view_that_was_first_looked_at_in_inference_can_be_learned_from() -> None:
+    frames = pictures(1, 224).requires_grad_()
+    with torch.inference_mode():
+        Views(2)(frames)
+
+    with torch.enable_grad():
+        Views(2)(frames).sum().backward()
+
+    assert frames.grad is not None
+    assert float(frames.grad[..., 100:120, 100:120].mean()) > 2.0
+
+
+def test_a_graph_knows_of_no_device_and_its_constants_are_its_own() -> None:
+    frame = pictures(1, 64)
+    graphs = [torch.export.export(Views(2), (frame,)) for _ in range(2)]
+
+    assert not [node for node in graphs[0].graph.nodes if "device" in node.kwargs or "to.dtype" in str(node.target)]
+    for constant in graphs[0].constants.values():
+        constant.zero_()
+    for found in (graphs[1].module()(frame), Views(2)(frame)):
+        torch.testing.assert_close(found[1:], closer(frame))
+        assert float(found[1:].mean()) > 50
 
 
 def test_an_embedding_is_the_mean_over_views_and_depth_is_of_the_whole(student: Student) -> None:

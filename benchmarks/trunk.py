@@ -24,11 +24,12 @@ def trunk_program(manifest: Manifest, student: "StudentConfig") -> Path | None:
     if all((row.target, row.backend, row.precision) != int8 for row in manifest.artifacts):
         return None
     size = manifest.preprocess.size
-    name = f"{TRUNK}-int8-{student.trunk}-{student.views}-{size}px"
-    return kept_program(name, partial(_module, student, size))
+    name = f"{TRUNK}-int8-{student.trunk}-views{student.views}-{size}px"
+    return kept_program(name, partial(embedding_program, student, size))
 
 
-def _module(student: "StudentConfig", size: int) -> "tuple[nn.Module, Tensor]":
+def embedding_program(student: "StudentConfig", size: int) -> "tuple[nn.Module, Tensor]":
+    """From frame [1, 3, size, size] to RGB embedding [1, D], all int8, and such a frame."""
     import torch
     from torch import Tensor, nn
 

@@ -18,8 +18,8 @@ class Encode(nn.Module):
 
     def __init__(self, student: Student) -> None:
         super().__init__()
-        self.views, self.mean_of_views = student.views, student.mean_of_views
-        self.trunk, self.depth_head = student.trunk, student.depth_head
+        self.views, self.trunk, self.depth_head = student.views, student.trunk, student.depth_head
+        self.mean_of_views, self.first_view = student.mean_of_views, student.first_view
         self.encode = student.encode
 
     def forward(self, frame: Tensor) -> tuple[Tensor, Tensor, Tensor]:

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from core.models.backbone import Trunk, TrunkName, global_mean
 from core.models.depth_head import DepthHead
 from core.models.fusion import FusionConfig, TemporalFusion
-from core.models.views import MeanOfViews, ViewCount, Views
+from core.models.views import FirstView, MeanOfViews, ViewCount, Views
 
 
 class StudentConfig(BaseModel):
@@ -47,7 +47,8 @@ class Student(nn.Module):
     def __init__(self, config: StudentConfig) -> None:
         super().__init__()
         self.config = config
-        self.views, self.mean_of_views = Views(config.views), MeanOfViews(config.views)
+        self.views = Views(config.views)
+        self.mean_of_views, self.first_view = MeanOfViews(config.views), FirstView(config.views)
         self.trunk = Trunk(config.trunk)
         self.depth_head = DepthHead(self.trunk.channels, width=config.depth_width, embed_dim=self.trunk.embed_dim)
         self.fusion = TemporalFusion(self.trunk.embed_dim, config.fusion)
@@ -60,8 +61,9 @@ class Student(nn.Module):
     def encode(self, frame: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """(rgb_embedding [B, D], depth_embedding [B, D], depth [B, 1, S/4, S/4]) of frame [B, 3, S, S], RGB, 0-255."""
         features = self.trunk(self.views(frame))
-        depth, depth_embedding = self.depth_head(self.views.whole(features))
-        return self.mean_of_views(global_mean(features[-1])), depth_embedding, depth
+        depth, depth_embedding = self.depth_head(features)
+        rgb_embedding = self.mean_of_views(global_mean(features[-1]))
+        return rgb_embedding, self.mean_of_views(depth_embedding), self.first_view(depth)
 
     def classify(self, rgb: Tensor, depth: Tensor, face_valid: Tensor, depth_valid: Tensor) -> Tensor:
         """Logits [B, 2] (index 1 = fake) of embeddings [B, 20, D] and masks [B, 20], float 0 or 1."""

@@ -38,13 +38,6 @@ class Views(nn.Module):
         # Without a context, which a graph would record.
         return torch.cat([frame, closer(frame)])
 
-    def whole(self, features: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-        """Of each of a trunk's feature maps [count B, ...] what is of the whole frames: [B, ...]."""
-        if self.count == 1:
-            return features
-        # Not `len`, which would fix the batch's size in a graph.
-        return tuple(level[: level.shape[0] // 2] for level in features)
-
 
 class MeanOfViews(nn.Module):
     """Makes one embedding of those of a frame's views."""
@@ -57,8 +50,21 @@ class MeanOfViews(nn.Module):
         """[B, D] of `embeddings` [count B, D], in the order of `Views`."""
         if self.count == 1:
             return embeddings
+        # Not `len`, which would fix the batch's size in a graph.
         frames = embeddings.shape[0] // 2
         return (embeddings[:frames] + embeddings[frames:]) * 0.5
+
+
+class FirstView(nn.Module):
+    """Takes of what was made of a frame's views that of the whole frame."""
+
+    def __init__(self, count: ViewCount) -> None:
+        super().__init__()
+        self.count = count
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        """[B, ...] of `pictures` [count B, ...], in the order of `Views`."""
+        return pictures if self.count == 1 else pictures[: pictures.shape[0] // 2]
 
 
 def closer(frame: Tensor) -> Tensor:

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from core.models.views import MeanOfViews, Views
+from core.models.views import FirstView, MeanOfViews, Views
 from core.quantisation.rounding import HIGHEST, LEAST_SCALE, LEAST_WEIGHT_SCALE, LOWEST
 from core.runtimes import missing_extra
 
@@ -65,8 +65,8 @@ def prepared(
 
 def never_rounded(module: nn.Module) -> tuple[str, ...]:
     """Submodules that no int8 program rounds: views, since a second one of 8-bit weights would be another picture, and
-    their mean, since an embedding is float when it leaves."""
-    return tuple(name for name, part in module.named_modules() if isinstance(part, Views | MeanOfViews))
+    what is made of both in the end, which leaves the program as float."""
+    return tuple(name for name, part in module.named_modules() if isinstance(part, Views | MeanOfViews | FirstView))
 
 
 @dataclass(frozen=True)

@@ -151,7 +151,16 @@ def test_an_int8_encode_is_measured_beside_its_trunk_alone(
         assert (alone.artifact, alone.method, alone.precision) == ("trunk", "forward", "int8")
         assert len(alone.timed.turn(2, 0.0).calls_ms) >= 2
         assert list(candidates.of_trunk(folder, manifest, StudentConfig(), native)) == []
-    assert asked == [f"trunk-int8-repvit_m0_9-pixels-{manifest.preprocess.size}px"]
+    size = manifest.preprocess.size
+    assert asked == [f"trunk-int8-repvit_m0_9-views1-{size}px"]
+
+
+def test_a_student_that_looks_twice_is_held_against_a_trunk_that_does() -> None:
+    module, frame = trunk.embedding_program(StudentConfig(trunk="repvit_m0_6", views=2), 64)
+
+    assert module(frame).shape == (1, 320)
+    first = next(node for node in module.graph.nodes if "conv2d" in str(node.target))  # type: ignore[union-attr]
+    assert first.meta["val"].shape[0] == 2
 
 
 def test_core_ml_is_measured_on_macos_alone(

@@ -118,15 +118,29 @@ def test_views_are_never_rounded_and_what_sees_them_is() -> None:
     assert min(cosines(module(pictures(1, 32)), int8(pictures(1, 32)))) > 0.998
 
 
-def test_a_student_that_looks_twice_is_float_where_all_its_parts_are() -> None:
+@pytest.fixture(scope="module")
+def twice() -> Encode:
+    """A fused student that looks twice at a frame."""
+    torch.manual_seed(0)
     with shallow_trunks():
         student = Student(SMALL.model_copy(update={"views": 2}))
     student.eval().fuse()
-    twice = Encode(student).eval()
-    parts = [name for name, part in twice.named_modules() if part in (twice.trunk, twice.depth_head)]
+    return Encode(student).eval()
 
-    assert places_of(prepared(twice, pictures(1, 32), float_parts=parts)) == []
-    assert [place for place in places_of(prepared(twice, pictures(1, 32))) if "mean_of_views" in place.paths] == []
+
+def test_a_student_that_looks_twice_is_float_where_its_parts_are(twice: Encode) -> None:
+    assert places_of(prepared(twice, pictures(1, 32), float_parts=("trunk", "depth_head"))) == []
+    float_in_the_end = {"mean_of_views", "first_view"}
+    assert not [place for place in places_of(prepared(twice, pictures(1, 32))) if float_in_the_end & place.paths]
+
+
+@pytest.mark.parametrize("parts", [(), ("depth_head",), ("trunk.stages.1", "trunk.stages.2"), ("trunk",)])
+def test_trained_ranges_of_two_views_fit_whatever_stays_float(twice: Encode, parts: tuple[str, ...]) -> None:
+    ranges = QuantisedTraining(twice, torch.split(pictures(16, 32), 8)).ranges()
+
+    program = quantised(twice, [pictures(1, 32)], float_parts=parts, ranges=ranges)
+
+    assert min(cosines(twice(pictures(1, 32))[:2], program(pictures(1, 32))[:2])) > 0.9
 
 
 # Rounding

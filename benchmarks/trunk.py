@@ -18,7 +18,8 @@ TRUNK = "trunk"
 def trunk_program(manifest: Manifest, student: "StudentConfig") -> Path | None:
     """Path of the `.pte` of the student's trunk for the inputs of the folder's int8 `encode`, built on first use.
 
-    All int8, on XNNPACK, with random weights, which change no latency. None where the folder has no such `encode`.
+    All int8 but for its views, on XNNPACK, with random weights, which change no latency. None where the folder has no
+    such `encode`.
     """
     int8 = ("executorch", "xnnpack", "int8")
     if all((row.target, row.backend, row.precision) != int8 for row in manifest.artifacts):
@@ -29,7 +30,7 @@ def trunk_program(manifest: Manifest, student: "StudentConfig") -> Path | None:
 
 
 def embedding_program(student: "StudentConfig", size: int) -> "tuple[nn.Module, Tensor]":
-    """From frame [1, 3, size, size] to RGB embedding [1, D], all int8, and such a frame."""
+    """From frame [1, 3, size, size] to RGB embedding [1, D], all int8 but for its views, and such a frame."""
     import torch
     from torch import Tensor, nn
 

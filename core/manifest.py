@@ -119,7 +119,10 @@ class Artifact(Document):
     parity: Parity | None = Field(description="null where no runtime on the exporting machine could execute it")
     accuracy: Accuracy | None
     delegation: Delegation | None
-    float_parts: tuple[str, ...] = Field(default=(), description="submodules of an int8 `encode` that stay float32")
+    float_parts: tuple[str, ...] = Field(
+        default=(),
+        description="submodules of an int8 `encode` that stay float32, beside its views, which always do",
+    )
     encode_ms: float | None = Field(
         default=None, description="median on one thread of the exporting machine; null where it was not measured"
     )

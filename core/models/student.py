@@ -19,7 +19,7 @@ class StudentConfig(BaseModel):
     role: Literal["student"] = "student"
     trunk: TrunkName = "repvit_m0_9"
     views: ViewCount = 1
-    """2: twice the trunk's time; what is said of people that were never seen depends less on how they are framed."""
+    """2: twice the time of trunk and depth head; what is said of unknown people depends less on how they are framed."""
     depth_width: int = Field(default=32, gt=0)
     fusion: FusionConfig = FusionConfig()
 
@@ -31,9 +31,9 @@ STUDENT_SIZES: dict[StudentSize, StudentConfig] = {
     "m0_9": StudentConfig(),
     "m1_1": StudentConfig(trunk="repvit_m1_1", depth_width=40, fusion=FusionConfig(width=160, feed_forward=240)),
 }
-"""By the trunk's name; depth head and fusion grow with it.
+"""By the trunk's name; depth head and fusion grow with it. Multiply-adds are those of one view.
 
-| size | D   | parameters: trunk | depth head | fusion  | fused, all | multiply-adds of `encode` at 224 px, one view |
+| size | D   | parameters: trunk | depth head | fusion  | fused, all | multiply-adds of `encode` at 224 px |
 |------|-----|-------------------|------------|---------|------------|-------------------------------------|
 | m0_6 | 320 | 2,165,652         | 46,521     | 322,562 | 2,516,155  | 0.39 G                              |
 | m0_9 | 384 | 4,717,792         | 74,017     | 561,154 | 5,317,227  | 0.83 G                              |
@@ -59,7 +59,10 @@ class Student(nn.Module):
         return self.trunk.embed_dim
 
     def encode(self, frame: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """(rgb_embedding [B, D], depth_embedding [B, D], depth [B, 1, S/4, S/4]) of frame [B, 3, S, S], RGB, 0-255."""
+        """(rgb_embedding [B, D], depth_embedding [B, D], depth [B, 1, S/4, S/4]) of frame [B, 3, S, S], RGB, 0-255.
+
+        With two views both embeddings are means over them; depth is of the whole frame.
+        """
         features = self.trunk(self.views(frame))
         depth, depth_embedding = self.depth_head(features)
         rgb_embedding = self.mean_of_views(global_mean(features[-1]))

@@ -29,7 +29,10 @@ class Views(nn.Module):
         self.count = count
 
     def forward(self, frame: Tensor) -> Tensor:
-        """[count B, C, S, S]: `frame` [B, C, S, S], then the middle of each; never in an autocast's precision."""
+        """float32 [count B, 3, S, S]: `frame` [B, 3, S, S], RGB, 0-255, then the middle of each.
+
+        Never in an autocast's precision.
+        """
         if self.count == 1:
             return frame
         if torch.is_autocast_enabled(frame.device.type):
@@ -68,9 +71,10 @@ class FirstView(nn.Module):
 
 
 def closer(frame: Tensor) -> Tensor:
-    """The middle of `frame` [B, C, S, S], enlarged to S (bilinear, half-pixel centres, edges clamped) and mirrored.
+    """The middle of `frame` [B, 3, S, S], float32, RGB, 0-255, enlarged to S and mirrored.
 
-    Two products with matrices that depend on S alone, since XNNPACK has a kernel for those and none that mirrors.
+    Bilinear at half-pixel centres, edge samples clamped. Two products with matrices that depend on S alone, since
+    XNNPACK has a kernel for those and none that mirrors.
     """
     across, down = _constants(frame.shape[-1], frame.device)
     mirrored = F.linear(frame, across)

@@ -64,8 +64,8 @@ def prepared(
 
 
 def never_rounded(module: nn.Module) -> tuple[str, ...]:
-    """Submodules that no int8 program rounds: views, since a second one of 8-bit weights would be another picture, and
-    what is made of both in the end, which leaves the program as float."""
+    """Submodules that stay float: views, whose matrices in 8 bits would show another picture, and what joins or drops
+    them at the end, since what leaves a program is float."""
     return tuple(name for name, part in module.named_modules() if isinstance(part, Views | MeanOfViews | FirstView))
 
 

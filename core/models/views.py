@@ -16,17 +16,21 @@ BORDER = 10
 """A view of the middle leaves out one part in so many of the frame's side, at each border."""
 
 
-class Views(nn.Module):
+class OfViews(nn.Module):
+    """Shows a model so many views of a frame, or makes one of what it made of them."""
+
+    def __init__(self, count: ViewCount) -> None:
+        super().__init__()
+        self.count = count
+
+
+class Views(OfViews):
     """Shows a trunk each frame from so many views, whose mean is the frame's embedding.
 
     What a model makes of people that it never saw changes with how they are framed; the mean over views changes less
     (test-time augmentation: Krizhevsky, Sutskever and Hinton, "ImageNet Classification with Deep Convolutional Neural
     Networks", NeurIPS 2012, section 4.1). Both views are one batch, so that a program holds the trunk's weights once.
     """
-
-    def __init__(self, count: ViewCount) -> None:
-        super().__init__()
-        self.count = count
 
     def forward(self, frame: Tensor) -> Tensor:
         """float32 [count B, 3, S, S]: `frame` [B, 3, S, S], RGB, 0-255, then the middle of each.
@@ -42,12 +46,8 @@ class Views(nn.Module):
         return torch.cat([frame, closer(frame)])
 
 
-class MeanOfViews(nn.Module):
+class MeanOfViews(OfViews):
     """Makes one embedding of those of a frame's views."""
-
-    def __init__(self, count: ViewCount) -> None:
-        super().__init__()
-        self.count = count
 
     def forward(self, embeddings: Tensor) -> Tensor:
         """[B, D] of `embeddings` [count B, D], in the order of `Views`."""
@@ -58,12 +58,8 @@ class MeanOfViews(nn.Module):
         return (embeddings[:frames] + embeddings[frames:]) * 0.5
 
 
-class FirstView(nn.Module):
+class FirstView(OfViews):
     """Takes of what was made of a frame's views that of the whole frame."""
-
-    def __init__(self, count: ViewCount) -> None:
-        super().__init__()
-        self.count = count
 
     def forward(self, pictures: Tensor) -> Tensor:
         """[B, ...] of `pictures` [count B, ...], in the order of `Views`."""

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from core.models.views import FirstView, MeanOfViews, Views
+from core.models.views import OfViews
 from core.quantisation.rounding import HIGHEST, LEAST_SCALE, LEAST_WEIGHT_SCALE, LOWEST
 from core.runtimes import missing_extra
 
@@ -66,7 +66,7 @@ def prepared(
 def never_rounded(module: nn.Module) -> tuple[str, ...]:
     """Submodules that stay float: views, whose matrices in 8 bits would show another picture, and what joins or drops
     them at the end, since what leaves a program is float."""
-    return tuple(name for name, part in module.named_modules() if isinstance(part, Views | MeanOfViews | FirstView))
+    return tuple(name for name, part in module.named_modules() if isinstance(part, OfViews))
 
 
 @dataclass(frozen=True)

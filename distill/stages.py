@@ -42,7 +42,7 @@ class TrainingStage(L.LightningModule):
         raise AssertionError("each stage names its own")
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
-        """AdamW; no decay on norms, biases and other vectors."""
+        """AdamW, its first moment held at 0.9; no decay on norms, biases and other vectors."""
         parameters = [parameter for parameter in self.parameters() if parameter.requires_grad]
         groups = [
             {"params": [p for p in parameters if p.ndim > 1], "weight_decay": self.stage.weight_decay},
@@ -50,7 +50,11 @@ class TrainingStage(L.LightningModule):
         ]
         optimizer = torch.optim.AdamW(groups, lr=self.stage.learning_rate)
         schedule: LRScheduler = OneCycleLR(
-            optimizer, self.stage.learning_rate, total_steps=self.stage.updates, pct_start=0.1
+            optimizer,
+            self.stage.learning_rate,
+            total_steps=self.stage.updates,
+            pct_start=0.1,
+            cycle_momentum=False,
         )
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 

@@ -115,6 +115,18 @@ def test_a_stage_ends_early_where_nothing_gets_better(folder: Path) -> None:
     assert stage.seen == [0.0, 1.0, 2.0]
 
 
+def test_adams_moments_do_not_change_with_the_rate() -> None:
+    configured: Any = Counting([]).configure_optimizers()
+    optimizer, schedule = configured["optimizer"], configured["lr_scheduler"]["scheduler"]
+    seen = set()
+    for _ in range(STEPS):
+        seen.add(optimizer.param_groups[0]["betas"])
+        optimizer.step()
+        schedule.step()
+
+    assert seen == {(0.9, 0.999)}
+
+
 def test_gradients_of_several_batches_make_one_step(folder: Path) -> None:
     stage = Counting([1.0], accumulate=3)
     stage.stage = replace(stage.stage, validate_every=STEPS)

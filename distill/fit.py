@@ -1,4 +1,4 @@
-"""One stage of training through Lightning: checkpoints on the way, the best weights at the end."""
+"""One stage of training through Lightning: checkpoints on the way, the best weights or their mean at the end."""
 
 import copy
 import json
@@ -58,7 +58,7 @@ class StageRecord:
     epoch_seconds: float
     """At the stage's own pace, without validation."""
     best_score: float
-    """AUC on validation; of the int8 stage the least cosine with the float embeddings."""
+    """AUC on validation, the last if a mean is kept; of the int8 stage the least cosine with the float embeddings."""
     best_step: int
     replaced: int
     """Clips below minimum coverage that others stood in for."""
@@ -74,7 +74,7 @@ def fit(
     machine: Machine,
     monitor: str = "val_auc",
 ) -> StageRecord:
-    """Train `stage.trained()` in place and leave its best weights in `folder`/`name`.safetensors.
+    """Train `stage.trained()` in place and leave the weights to keep in `folder`/`name`.safetensors.
 
     Where that file stands already it is read instead; where the stage was interrupted it goes on from its last
     checkpoint, to the same weights as if it never had been. InputError names a file that does not fit.
@@ -90,7 +90,7 @@ def fit(
     resumed = newest_checkpoint(checkpoints)
     if resumed is not None:
         say(f"{name}: going on after step {resumed.name}")
-    keeper, clock = _KeepBest(monitor, stage.stage), _Clock()
+    keeper, clock = _Keeper(monitor, stage.stage), _Clock()
     with progress(name) as report, _quiet():
         trainer = _trainer(name, stage, folder, machine, [keeper, clock, _Said(report, stage), _Save(checkpoints)])
         told, progress_made = stage.stage, trainer.fit_loop.epoch_loop.batch_progress.total
@@ -111,8 +111,9 @@ def fit(
         write_json(document, asdict(record))
         shutil.rmtree(checkpoints, ignore_errors=True)
     trainer.strategy.barrier(name)
+    kept = f"mean of {keeper.averaged} weights, the last with" if keeper.averaged else "best"
     say(
-        f"{name}: best {monitor} {keeper.score:.3f} at step {keeper.step} of {record.steps}; "
+        f"{name}: {kept} {monitor} {keeper.score:.3f} at step {keeper.step} of {record.steps}; "
         f"{record.training_share:.0%} of the loop's time trained, {record.waiting_share:.0%} waited for data"
     )
     return record
@@ -165,34 +166,48 @@ class _Listed(Dataset[Any]):
         return self._batches[place]
 
 
-class _KeepBest(L.Callback):
-    """A copy of the trained module's weights from the best validation of those that count, the latest of equals.
+class _Keeper(L.Callback):
+    """A copy of the trained module's weights from the best validation of those that count, or the mean of all those.
 
-    The latest, since a small validation side is soon told apart without error while training still gains.
+    Of equals the latest, since a small validation side is soon told apart without error while training still gains.
+    Batch-norm's statistics are averaged as weights are.
     """
 
     def __init__(self, monitor: str, stage: Stage) -> None:
         self.monitor = monitor
-        self._from = stage.kept_from * stage.batches
+        self._from, self._averages = stage.kept_from * stage.batches, stage.kept == "mean"
         self.score = -1.0
         self.step = 0
+        self.averaged = 0
         self.state: dict[str, Tensor] | None = None
 
     def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         assert isinstance(pl_module, TrainingStage)
         step = trainer.fit_loop.epoch_loop.batch_progress.total.ready
+        counts = step >= self._from
         # Before that the latest weights are kept, in case the stage ends early.
-        score = float(trainer.callback_metrics[self.monitor]) if step >= self._from else -1.0
-        if score >= self.score:
-            self.score, self.step = score, step
-            state = pl_module.trained().state_dict()
-            self.state = {key: copy.deepcopy(value.detach().cpu()) for key, value in state.items()}
+        score = float(trainer.callback_metrics[self.monitor]) if counts else -1.0
+        if not self._averages and score < self.score:
+            return
+        self.score, self.step = score, step
+        state = pl_module.trained().state_dict()
+        state = {key: copy.deepcopy(value.detach().cpu()) for key, value in state.items()}
+        if self._averages and counts:
+            self.averaged += 1
+            if self.averaged > 1:
+                assert self.state is not None
+                for key, mean in self.state.items():
+                    if mean.is_floating_point():
+                        state[key] = mean + (state[key] - mean) / self.averaged
+        self.state = state
 
     def state_dict(self) -> dict[str, Any]:
-        return {"score": self.score, "step": self.step, "state": self.state}
+        return {"score": self.score, "step": self.step, "averaged": self.averaged, "state": self.state}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        self.score, self.step, self.state = (state_dict[name] for name in ("score", "step", "state"))
+        self.score, self.step, self.averaged, self.state = (
+            state_dict[name] for name in ("score", "step", "averaged", "state")
+        )
 
 
 class _Clock(L.Callback):
@@ -240,7 +255,7 @@ class _Clock(L.Callback):
         )
         self._began = time.perf_counter()
 
-    def record(self, name: str, steps: Steps[Any], keeper: _KeepBest, *, ranks: int) -> StageRecord:
+    def record(self, name: str, steps: Steps[Any], keeper: _Keeper, *, ranks: int) -> StageRecord:
         loop = max(1e-9, self.training + self.waiting)
         return StageRecord(
             name=name,

@@ -16,6 +16,7 @@ from distill.calibration import Threshold
 from distill.data import TwinSettings
 
 TrunkTraining = Literal["trained", "frozen"]
+Kept = Literal["best", "mean"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +37,8 @@ class Stage:
     """Validations without a better one after which the stage ends early; None: never."""
     kept_from: float = 0.0
     """Share of the stage from which on weights are kept: where few people validate, an early score may be luck."""
+    kept: Kept = "best"
+    """Which of the weights at those validations: the best, or the mean of all (Cha et al., "SWAD", NeurIPS 2021)."""
 
     @property
     def legs(self) -> int:
@@ -224,7 +227,7 @@ def _clips() -> Recipe:
         ),
         teacher=TeacherRecipe(
             model=TeacherConfig(views=2),
-            frames=Stage(steps=2600, windows=32, learning_rate=1e-3, validate_every=200, kept_from=0.8),
+            frames=Stage(steps=2600, windows=32, learning_rate=1e-3, validate_every=200, kept_from=0.6, kept="mean"),
             # Short and slow: with so few people a fusion soon knows them, and then says less than its frames do.
             fusion=Stage(steps=150, windows=32, learning_rate=1e-4, validate_every=50),
         ),

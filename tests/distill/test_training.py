@@ -97,6 +97,11 @@ def test_a_score_of_the_time_before_weights_are_kept_does_not_count(folder: Path
     assert fitted(Counting([2.0, -1.0, -1.0, -1.0], kept_from=0.75), folder) == 4.0
 
 
+def test_the_mean_of_the_weights_at_the_validations_that_count_may_be_kept(folder: Path) -> None:
+    assert fitted(Counting([1.0, 2.0, -1.0, -1.0], kept_from=0.5, kept="mean"), folder) == (2.0 + 3.0 + 4.0) / 3
+    assert float(read_tensors(folder / "stages" / "counting.safetensors")["weight"]) == 3.0
+
+
 def test_a_stage_takes_its_batches_in_order_and_says_where_its_time_went(folder: Path) -> None:
     stage = Counting([1.0] * STEPS)
     record = fit("x", stage, Numbers(), [torch.ones(1)], folder=folder / "stages", machine=Machine(device="cpu"))

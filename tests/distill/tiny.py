@@ -49,7 +49,7 @@ def tiny_recipe(*, quantised: bool = False) -> Recipe:
         teacher=replace(
             recipe.teacher,
             model=TeacherConfig(views=2),
-            frames=short(recipe.teacher.frames),
+            frames=replace(short(recipe.teacher.frames), kept="mean"),
             fusion=short(recipe.teacher.fusion),
             together=replace(short(recipe.teacher.fusion), windows=2),
         ),

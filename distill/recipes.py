@@ -227,7 +227,7 @@ def _clips() -> Recipe:
         ),
         teacher=TeacherRecipe(
             model=TeacherConfig(views=2),
-            frames=Stage(steps=2600, windows=32, learning_rate=1e-3, validate_every=200, kept_from=0.6, kept="mean"),
+            frames=Stage(steps=2600, windows=32, learning_rate=1e-3, validate_every=200, kept_from=0.67, kept="mean"),
             # Short and slow: with so few people a fusion soon knows them, and then says less than its frames do.
             fusion=Stage(steps=150, windows=32, learning_rate=1e-4, validate_every=50),
         ),

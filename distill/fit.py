@@ -187,7 +187,8 @@ class _Keeper(L.Callback):
         counts = step >= self._from
         # Before that the latest weights are kept, in case the stage ends early.
         score = float(trainer.callback_metrics[self.monitor]) if counts else -1.0
-        if not self._averages and score < self.score:
+        # Not the other way round: a score that is not a number is never the best.
+        if not (self._averages or score >= self.score):
             return
         self.score, self.step = score, step
         state = pl_module.trained().state_dict()

@@ -30,7 +30,7 @@ class Stage:
     learning_rate: float
     weight_decay: float = 0.05
     validate_every: int = 100
-    """Steps between two looks at the validation windows and two checkpoints; the best weights are kept."""
+    """Steps between two looks at the validation windows and two checkpoints; what is kept is taken there."""
     accumulate: int = 1
     """Batches whose gradients make one step of the optimiser."""
     patience: int | None = None
@@ -38,7 +38,10 @@ class Stage:
     kept_from: float = 0.0
     """Share of the stage from which on weights are kept: where few people validate, an early score may be luck."""
     kept: Kept = "best"
-    """Which of the weights at those validations: the best, or the mean of all (Cha et al., "SWAD", NeurIPS 2021)."""
+    """Which of the weights at those validations: the best, or the mean of all.
+
+    Izmailov et al., "Averaging Weights Leads to Wider Optima and Better Generalization", UAI 2018.
+    """
 
     @property
     def legs(self) -> int:

@@ -38,7 +38,7 @@ class TrainingStage(L.LightningModule):
         self._scores: list[tuple[Tensor, Tensor]] = []
 
     def trained(self) -> nn.Module:
-        """The module whose best weights are kept."""
+        """The module whose weights are kept."""
         raise AssertionError("each stage names its own")
 
     def configure_optimizers(self) -> OptimizerLRScheduler:

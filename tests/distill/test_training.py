@@ -1,4 +1,4 @@
-"""Stages and runs: the best weights are kept, nothing is trained twice, and no folder is overwritten."""
+"""Stages and runs: the best weights or their mean are kept, nothing is trained twice, and no folder is overwritten."""
 
 import json
 from dataclasses import replace

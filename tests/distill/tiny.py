@@ -29,7 +29,10 @@ def tiny_records() -> list[VideoRecord]:
 
 
 def tiny_recipe(*, quantised: bool = False) -> Recipe:
-    """The demo's recipe at 64 px, two looks at a frame and two validations a stage; a primer at 32 px to begin with."""
+    """The demo's recipe at 64 px, two looks at a frame and two validations a stage; a primer at 32 px to begin with.
+
+    The teacher's trunk keeps the mean of both, so that what is said of interrupted runs holds for means.
+    """
 
     def short(stage: Stage) -> Stage:
         return replace(stage, steps=STEPS, windows=4, validate_every=STEPS // 2)

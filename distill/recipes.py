@@ -232,11 +232,11 @@ def _clips() -> Recipe:
             model=TeacherConfig(views=2),
             frames=Stage(steps=2600, windows=32, learning_rate=1e-3, validate_every=200, kept_from=0.67, kept="mean"),
             # Short and slow: with so few people a fusion soon knows them, and then says less than its frames do.
-            fusion=Stage(steps=150, windows=32, learning_rate=1e-4, validate_every=50),
+            fusion=Stage(steps=150, windows=32, learning_rate=1e-5, validate_every=50),
         ),
         student=StudentRecipe(
             frames=Stage(steps=300, windows=32, learning_rate=3e-4, validate_every=100, kept_from=0.8),
-            fusion=Stage(steps=150, windows=32, learning_rate=3e-4, validate_every=50),
+            fusion=Stage(steps=150, windows=32, learning_rate=3e-5, validate_every=50),
             quantised=Stage(steps=100, windows=32, learning_rate=1e-5, weight_decay=0.0, validate_every=50),
         ),
     )

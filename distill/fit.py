@@ -192,15 +192,11 @@ class _Keeper(L.Callback):
             return
         self.score, self.step = score, step
         state = pl_module.trained().state_dict()
-        state = {key: copy.deepcopy(value.detach().cpu()) for key, value in state.items()}
+        weights = {key: copy.deepcopy(value.detach().cpu()) for key, value in state.items()}
         if self._averages and counts:
             self.averaged += 1
-            if self.averaged > 1:
-                assert self.state is not None
-                for key, mean in self.state.items():
-                    if mean.is_floating_point():
-                        state[key] = mean + (state[key] - mean) / self.averaged
-        self.state = state
+            weights = _moved(self.state or weights, weights, 1 / self.averaged)
+        self.state = weights
 
     def state_dict(self) -> dict[str, Any]:
         return {"score": self.score, "step": self.step, "averaged": self.averaged, "state": self.state}
@@ -209,6 +205,14 @@ class _Keeper(L.Callback):
         self.score, self.step, self.averaged, self.state = (
             state_dict[name] for name in ("score", "step", "averaged", "state")
         )
+
+
+def _moved(mean: dict[str, Tensor], weights: dict[str, Tensor], share: float) -> dict[str, Tensor]:
+    """`mean`, `share` of the way to `weights`; counts, which have no mean, are those of `weights`."""
+    return {
+        key: torch.lerp(mean[key], value, share) if value.is_floating_point() else value
+        for key, value in weights.items()
+    }
 
 
 class _Clock(L.Callback):

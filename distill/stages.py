@@ -89,7 +89,9 @@ class TrainingStage(L.LightningModule):
 
 
 class FrameHeads(nn.Module):
-    """What trains a trunk on single frames and is thrown away after that: real or fake, and where it was forged.
+    """What trains a trunk on single frames: real or fake, and where it was forged.
+
+    A fusion begins as the mean of its verdicts, a student's trunk under its teacher's heads; no model has them.
 
     The map of the forged area (after Li et al., "Face X-ray", CVPR 2020) tells the trunk at every place of a frame what
     one label tells it once, and so brings it to the seams of a forgery in a fraction of the steps.
@@ -106,6 +108,11 @@ class FrameHeads(nn.Module):
         coarse = F.interpolate(self.coarse(features[2]), scale_factor=2.0, mode="bilinear", align_corners=False)
         fine: Tensor = self.fine(features[1])
         return fine + coarse
+
+
+def with_heads(model: Teacher | Student, heads: FrameHeads) -> nn.ModuleDict:
+    """A model and the heads that it is trained with, for their weights to be kept together."""
+    return nn.ModuleDict({"model": model, "heads": heads})
 
 
 def frame_terms(
@@ -135,7 +142,7 @@ class TeacherFrames(TrainingStage):
 
     def trained(self) -> nn.Module:
         """See `TrainingStage`."""
-        return self.teacher
+        return with_heads(self.teacher, self.heads)
 
     def training_step(self, batch: TaughtFrames) -> Tensor:
         """What tells frames apart by RGB, and by depth where it is known."""
@@ -181,7 +188,7 @@ class StudentFrames(TrainingStage):
 
     def trained(self) -> nn.Module:
         """See `TrainingStage`."""
-        return self.student
+        return with_heads(self.student, self.heads)
 
     def training_step(self, batch: TaughtFrames) -> Tensor:
         """Every term whose weight is not 0, each logged."""

@@ -22,7 +22,7 @@ from distill.data import ClipData
 from distill.fit import Machine, StageRecord, fit
 from distill.recipes import Primer, Recipe, Stage, StudentRecipe
 from distill.rendering import Renderer
-from distill.stages import Fusion, StudentFrames, TeacherFrames, Together
+from distill.stages import FrameHeads, Fusion, StudentFrames, TeacherFrames, Together
 from distill.streams import Streams, embed
 from distill.targets import TargetStore, frame_teaching, window_teaching
 
@@ -100,6 +100,8 @@ class Teaching:
     """A trained teacher, and its answers on the training side's whole windows."""
 
     teacher: Teacher
+    heads: FrameHeads | None
+    """Those its trunks were trained with; None where they were not."""
     windows: Tensor
     """float32 [K, N, 2]: its logits of whole windows."""
 
@@ -133,6 +135,7 @@ class Training:
         teacher = Teacher(told.model)
         load_trunks(teacher, told.weights)
         losses = told.losses
+        heads: FrameHeads | None = None
         if told.trunk == "frozen":
             # In eval() mode for good: a batch-norm that goes on counting is not frozen.
             for trunk in (teacher.rgb_trunk, teacher.depth_trunk):
@@ -141,6 +144,8 @@ class Training:
             stage = TeacherFrames(teacher, told.frames, losses=losses, seed=recipe.seed)
             steps = self._frames(told.frames, begins=told.weights == "scratch")
             self._fit("teacher_frames", stage, steps, self._val_frames())
+            heads = stage.heads
+            teacher.fusion.begin_as_mean_of(heads.label)
         train, val = self.streams("teacher", teacher, "train"), self.streams("teacher", teacher, "val")
         fusion = Fusion(teacher.fusion, told.fusion, losses=losses, seed=recipe.seed)
         self._fit(
@@ -157,7 +162,7 @@ class Training:
             train = self.streams("teacher", teacher, "train")
         teacher.eval()
         with self._alone():
-            return Teaching(teacher=teacher, windows=window_teaching(teacher, train, self.targets))
+            return Teaching(teacher=teacher, heads=heads, windows=window_teaching(teacher, train, self.targets))
 
     def student(
         self, teaching: Teaching, told: StudentRecipe, config: StudentConfig, *, prefix: str = "student", seed: int
@@ -179,6 +184,8 @@ class Training:
             depth_trained=self._depth_trained,
             seed=seed,
         )
+        if follows and teaching.heads is not None:
+            frames.heads.load_state_dict(teaching.heads.state_dict())
         taught = teaching if told.taught else None
         steps = self._frames(told.frames, seed=seed, begins=told.weights == "scratch" and not follows)
         if taught is not None and not (self.stages / f"{prefix}_frames.json").is_file():
@@ -186,6 +193,7 @@ class Training:
             with self._alone():
                 steps = steps.taught(frame_teaching(teacher, self._sides.train_frames, self.targets, shown))
         self._fit(f"{prefix}_frames", frames, steps, self._val_frames())
+        student.fusion.begin_as_mean_of(frames.heads.label)
         self._student_fusion(student, told, taught, prefix, seed)
         if told.together is not None:
             together = Together(

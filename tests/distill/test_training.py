@@ -207,6 +207,31 @@ def test_a_frozen_teacher_keeps_its_trunk_and_its_statistics(made_store: MadeSto
         assert run.training.embedded == []
 
 
+def test_fusions_and_the_student_begin_with_what_judged_single_frames(made_store: MadeStore, tmp_path: Path) -> None:
+    def still(stage: Stage) -> Stage:
+        return replace(stage, learning_rate=0.0)
+
+    recipe = tiny_recipe()
+    teacher, student = recipe.teacher, recipe.student
+    recipe = replace(
+        recipe,
+        teacher=replace(teacher, fusion=still(teacher.fusion), together=None),
+        student=replace(student, frames=still(student.frames), fusion=still(student.fusion)),
+    )
+    run = tmp_path / "run"
+    train(recipe, made_store(tiny_records()), run, workers=0)
+
+    judging, following = (
+        {name: value for name, value in read_tensors(run / "stages" / file).items() if name.startswith("heads.")}
+        for file in ("teacher_frames.safetensors", "student_frames.safetensors")
+    )
+    assert judging
+    assert all(torch.equal(following[name], value) for name, value in judging.items())
+    for role in ("teacher", "student"):
+        projected = read_tensors(run / f"{role}.safetensors")["fusion.rgb.project.weight"]
+        assert torch.equal(projected[-2:], judging["heads.label.weight"])
+
+
 def test_the_teacher_is_asked_of_every_clip_once(
     made_store: MadeStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

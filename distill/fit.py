@@ -183,17 +183,14 @@ class _Keeper(L.Callback):
 
     def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         assert isinstance(pl_module, TrainingStage)
-        step = trainer.fit_loop.epoch_loop.batch_progress.total.ready
-        counts = step >= self._from
-        # Before that the latest weights are kept, in case the stage ends early.
-        score = float(trainer.callback_metrics[self.monitor]) if counts else -1.0
+        step, score = trainer.fit_loop.epoch_loop.batch_progress.total.ready, trainer.callback_metrics[self.monitor]
         # Not the other way round: a score that is not a number is never the best.
-        if not (self._averages or score >= self.score):
+        if step < self._from or not (self._averages or float(score) >= self.score):
             return
-        self.score, self.step = score, step
+        self.score, self.step = float(score), step
         state = pl_module.trained().state_dict()
         weights = {key: copy.deepcopy(value.detach().cpu()) for key, value in state.items()}
-        if self._averages and counts:
+        if self._averages:
             self.averaged += 1
             weights = _moved(self.state or weights, weights, 1 / self.averaged)
         self.state = weights

@@ -43,6 +43,10 @@ class Stage:
     Izmailov et al., "Averaging Weights Leads to Wider Optima and Better Generalization", UAI 2018.
     """
 
+    def __post_init__(self) -> None:
+        if self.patience is not None and self.kept_from:
+            raise ValueError(f"patience {self.patience} and kept_from {self.kept_from}: allowed is one of the two")
+
     @property
     def legs(self) -> int:
         """How often it is validated."""

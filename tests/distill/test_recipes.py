@@ -122,3 +122,8 @@ def test_a_beginning_that_is_none_is_refused() -> None:
         replace(clips, sampling=replace(clips.sampling, small=replace(clips.sampling.small, size=160)))
     with pytest.raises(ValueError, match=r"a primer of 0.115 of the stage: allowed is to 0.1"):
         replace(clips, sampling=replace(clips.sampling, small=replace(clips.sampling.small, share=0.1)))
+
+
+def test_a_stage_that_may_end_early_keeps_weights_from_its_beginning() -> None:
+    with pytest.raises(ValueError, match=r"patience 3 and kept_from 0.5: allowed is one of the two"):
+        Stage(steps=100, windows=4, learning_rate=1e-3, patience=3, kept_from=0.5)

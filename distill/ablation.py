@@ -41,10 +41,9 @@ def arms_of(told: StudentRecipe, *, depth_trained: bool) -> list[Arm]:
         Arm(name="no teacher", student=replace(alone, start_from_teacher=False)),
     ]
     if told.start_from_teacher:
-        arms.append(Arm(name="the teacher's trunk to start from, no answers", student=alone))
-        arms.append(
-            Arm(name="the teacher's answers, trunk from scratch", student=replace(plain, start_from_teacher=False))
-        )
+        arms.append(Arm(name="the teacher's trunk and heads to start from, no answers", student=alone))
+        scratch = replace(plain, start_from_teacher=False)
+        arms.append(Arm(name="the teacher's answers, trunk and heads from scratch", student=scratch))
     for term in fields(LossWeights):
         used = getattr(told.losses, term.name) and (term.name != "depth" or depth_trained)
         # Without labels a student has the teacher's word alone, which is an arm as well.

@@ -103,7 +103,7 @@ def fit(
         finally:
             batches.close()
     stage.cpu()
-    assert keeper.state is not None, "every leg validates"
+    assert keeper.state is not None, "the last validation counts"
     module.load_state_dict(keeper.state)
     record = clock.record(name, steps, keeper, ranks=max(1, trainer.world_size))
     if trainer.is_global_zero:
@@ -183,11 +183,12 @@ class _Keeper(L.Callback):
 
     def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         assert isinstance(pl_module, TrainingStage)
-        step, score = trainer.fit_loop.epoch_loop.batch_progress.total.ready, trainer.callback_metrics[self.monitor]
+        step = trainer.fit_loop.epoch_loop.batch_progress.total.ready
+        score = float(trainer.callback_metrics[self.monitor])
         # Not the other way round: a score that is not a number is never the best.
-        if step < self._from or not (self._averages or float(score) >= self.score):
+        if step < self._from or not (self._averages or score >= self.score):
             return
-        self.score, self.step = float(score), step
+        self.score, self.step = score, step
         state = pl_module.trained().state_dict()
         weights = {key: copy.deepcopy(value.detach().cpu()) for key, value in state.items()}
         if self._averages:

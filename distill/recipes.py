@@ -34,7 +34,7 @@ class Stage:
     accumulate: int = 1
     """Batches whose gradients make one step of the optimiser."""
     patience: int | None = None
-    """Validations without a better one after which the stage ends early; None: never."""
+    """Validations without a better one after which the stage ends early; None: never. Not with `kept_from`."""
     kept_from: float = 0.0
     """Share of the stage from which on weights are kept: where few people validate, an early score may be luck."""
     kept: Kept = "best"
@@ -44,8 +44,10 @@ class Stage:
     """
 
     def __post_init__(self) -> None:
+        if not 0.0 <= self.kept_from <= 1.0:
+            raise ValueError(f"kept_from {self.kept_from}: allowed is from 0 to 1")
         if self.patience is not None and self.kept_from:
-            raise ValueError(f"patience {self.patience} and kept_from {self.kept_from}: allowed is one of the two")
+            raise ValueError(f"patience {self.patience} and kept_from {self.kept_from}: leave one of them out")
 
     @property
     def legs(self) -> int:
@@ -150,7 +152,7 @@ class StudentRecipe:
     """The student and its distillation."""
 
     start_from_teacher: bool = True
-    """Begin with the teacher's RGB trunk, where it is the same, instead of its own `weights`."""
+    """Begin with the teacher's RGB trunk, where it is the same, and under its heads, instead of its own `weights`."""
     weights: TrunkWeights = "scratch"
     taught: bool = True
     """False: by labels, depth and forged areas alone, to see what the teacher is worth."""

@@ -46,6 +46,8 @@ from distill.training import Sides, Training, sides_of
 
 RUN = "run.json"
 RECORD = "record.json"
+STAGES_FORMAT = 2
+"""Changes with what a run's stages hold and begin with: one that stands in the middle does not go on as another."""
 EMBEDDINGS, TARGETS = "embeddings", "targets"
 """Folders in the store: runs on the same clips share what models said of them."""
 CALIBRATION_CROPS = 128
@@ -77,7 +79,11 @@ def train(
     machine; 0: none). A finished run is left as it is. A folder of anything else (another recipe, other data, other
     files) is refused with InputError: nothing is ever overwritten.
     """
-    about = {"recipe": recipe_document(recipe, epochs), "data_fingerprint": store.fingerprint}
+    about = {
+        "recipe": recipe_document(recipe, epochs),
+        "data_fingerprint": store.fingerprint,
+        "stages_format": STAGES_FORMAT,
+    }
     state = _state(folder, about)
     if state == "finished":
         say(f"{folder}: finished already, nothing to do; give another --run to train anew")
@@ -312,7 +318,7 @@ def _state(folder: Path, about: dict[str, Any]) -> Literal["new", "unfinished", 
     found = _read_json(file)
     changed = [name for name in about if found.get(name) != about[name]]
     if changed:
-        what = "recipe" if "recipe" in changed else "data"
+        what = {"recipe": "recipe", "data_fingerprint": "data", "stages_format": "version"}[changed[0]]
         raise InputError(f"{folder}: a run of another {what}; give another --run, or remove the folder")
     return "finished" if (folder / METRICS).is_file() else "unfinished"
 

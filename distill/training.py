@@ -18,6 +18,7 @@ from core.models import Student, StudentConfig, Teacher
 from core.preprocess import PreprocessSpec
 from core.pretrained import load_trunks
 from distill.batches import Beginning, FrameSteps, WindowSteps, validation_frames, validation_windows
+from distill.beginnings import begin_as_mean
 from distill.data import ClipData
 from distill.fit import Machine, StageRecord, fit
 from distill.recipes import Primer, Recipe, Stage, StudentRecipe
@@ -101,7 +102,7 @@ class Teaching:
 
     teacher: Teacher
     heads: FrameHeads | None
-    """Those its trunks were trained with; None where they were not."""
+    """Those its RGB trunk was trained with on single frames; None where it was frozen."""
     windows: Tensor
     """float32 [K, N, 2]: its logits of whole windows."""
 
@@ -145,7 +146,7 @@ class Training:
             steps = self._frames(told.frames, begins=told.weights == "scratch")
             self._fit("teacher_frames", stage, steps, self._val_frames())
             heads = stage.heads
-            teacher.fusion.begin_as_mean_of(heads.label)
+            begin_as_mean(teacher.fusion, heads.label)
         train, val = self.streams("teacher", teacher, "train"), self.streams("teacher", teacher, "val")
         fusion = Fusion(teacher.fusion, told.fusion, losses=losses, seed=recipe.seed)
         self._fit(
@@ -193,7 +194,7 @@ class Training:
             with self._alone():
                 steps = steps.taught(frame_teaching(teacher, self._sides.train_frames, self.targets, shown))
         self._fit(f"{prefix}_frames", frames, steps, self._val_frames())
-        student.fusion.begin_as_mean_of(frames.heads.label)
+        begin_as_mean(student.fusion, frames.heads.label)
         self._student_fusion(student, told, taught, prefix, seed)
         if told.together is not None:
             together = Together(

@@ -170,28 +170,6 @@ class TemporalFusion(nn.Module):
         logits: Tensor = self.head(pooled)
         return logits
 
-    @torch.no_grad()
-    def begin_as_mean_of(self, head: nn.Linear) -> None:
-        """Set the weights so that a window's logits are the mean of what `head` says of its valid RGB embeddings.
-
-        `head` is [2, D]. Its verdicts take two places of the RGB stream's width; what attention, feed-forward and depth
-        add begins at zero, and is learned from there (after Zhang et al., *Fixup Initialization*, ICLR 2019).
-        """
-        blocks = [block for block in self.modules() if isinstance(block, Block)]
-        last = [cast(nn.Linear, block.feed_forward[-1]) for block in blocks]
-        for silent in (*(block.attention.output.weight for block in blocks), *(linear.weight for linear in last)):
-            nn.init.zeros_(silent)
-        for linear in last:
-            nn.init.zeros_(linear.bias)
-        # The slowest sinusoids, which hardly differ from one slot to another.
-        width = self.rgb.project.out_features
-        first, second = width - 2, width - 1
-        self.rgb.project.weight[first:] = head.weight
-        self.rgb.project.bias[first:] = -cast(Tensor, self.rgb.position)[:, first:].mean(dim=0)
-        nn.init.zeros_(self.head.weight)
-        self.head.weight[0, first] = self.head.weight[1, second] = 1.0
-        self.head.bias.copy_(head.bias)
-
 
 def masked_mean(x: Tensor, valid: Tensor) -> Tensor:
     """Mean over the valid slots: [B, T, W], [B, T, 1] -> [B, W]; 0 where no slot is valid."""

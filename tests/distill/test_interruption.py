@@ -93,9 +93,10 @@ def test_a_killed_run_ends_with_the_metrics_of_one_that_was_not(store: ClipStore
     finished(begun(store, tmp_path / "whole"))
     run = tmp_path / "killed"
 
-    # In the middle of two stages, and between two others; each time the same command again.
+    # In the middle of three stages, and between two others; each time the same command again.
     killed_at_checkpoint(store, run, "teacher_frames")
     said = [killed_at(begun(store, run), "teacher_fusion: best")]
+    killed_at_checkpoint(store, run, "student_frames")
     killed_at_checkpoint(store, run, "student_fusion")
     said.append(finished(begun(store, run)))
 

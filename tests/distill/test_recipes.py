@@ -124,6 +124,8 @@ def test_a_beginning_that_is_none_is_refused() -> None:
         replace(clips, sampling=replace(clips.sampling, small=replace(clips.sampling.small, share=0.1)))
 
 
-def test_a_stage_that_may_end_early_keeps_weights_from_its_beginning() -> None:
-    with pytest.raises(ValueError, match=r"patience 3 and kept_from 0.5: allowed is one of the two"):
+def test_weights_that_are_kept_never_or_perhaps_never_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"patience 3 and kept_from 0.5: leave one of them out"):
         Stage(steps=100, windows=4, learning_rate=1e-3, patience=3, kept_from=0.5)
+    with pytest.raises(ValueError, match=r"kept_from 1.5: allowed is from 0 to 1"):
+        Stage(steps=100, windows=4, learning_rate=1e-3, kept_from=1.5)

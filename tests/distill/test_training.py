@@ -22,7 +22,7 @@ from distill.recipes import LossWeights, Recipe, Stage, recipe_named
 from distill.stages import Fusion, TrainingStage
 from distill.streams import FusedEncoder
 from distill.targets import TargetStore, digest_of, frame_teaching
-from distill.train import RECORD, RUN, opened, recipe_document, train
+from distill.train import RECORD, RUN, STAGES_FORMAT, opened, recipe_document, train
 from tests.distill.conftest import MadeStore, record
 from tests.distill.tiny import tiny_recipe, tiny_records
 
@@ -207,16 +207,19 @@ def test_a_frozen_teacher_keeps_its_trunk_and_its_statistics(made_store: MadeSto
         assert run.training.embedded == []
 
 
-def test_fusions_and_the_student_begin_with_what_judged_single_frames(made_store: MadeStore, tmp_path: Path) -> None:
-    def still(stage: Stage) -> Stage:
-        return replace(stage, learning_rate=0.0)
+@pytest.mark.parametrize("rate", [0.0, 1e-3])
+def test_fusions_and_the_student_begin_with_what_judged_single_frames(
+    rate: float, made_store: MadeStore, tmp_path: Path
+) -> None:
+    def at(stage: Stage, rate: float) -> Stage:
+        return replace(stage, learning_rate=rate)
 
     recipe = tiny_recipe()
     teacher, student = recipe.teacher, recipe.student
     recipe = replace(
         recipe,
-        teacher=replace(teacher, fusion=still(teacher.fusion), together=None),
-        student=replace(student, frames=still(student.frames), fusion=still(student.fusion)),
+        teacher=replace(teacher, fusion=at(teacher.fusion, 0.0), together=None),
+        student=replace(student, frames=at(student.frames, rate), fusion=at(student.fusion, 0.0)),
     )
     run = tmp_path / "run"
     train(recipe, made_store(tiny_records()), run, workers=0)
@@ -225,11 +228,11 @@ def test_fusions_and_the_student_begin_with_what_judged_single_frames(made_store
         {name: value for name, value in read_tensors(run / "stages" / file).items() if name.startswith("heads.")}
         for file in ("teacher_frames.safetensors", "student_frames.safetensors")
     )
-    assert judging
-    assert all(torch.equal(following[name], value) for name, value in judging.items())
-    for role in ("teacher", "student"):
-        projected = read_tensors(run / f"{role}.safetensors")["fusion.rgb.project.weight"]
-        assert torch.equal(projected[-2:], judging["heads.label.weight"])
+    assert all(torch.equal(following[name], value) == (rate == 0.0) for name, value in judging.items())
+    for role, heads in (("teacher", judging), ("student", following)):
+        fusion = read_tensors(run / f"{role}.safetensors")
+        assert torch.equal(fusion["fusion.rgb.project.weight"][-2:], heads["heads.label.weight"])
+        assert torch.equal(fusion["fusion.head.bias"], heads["heads.label.bias"])
 
 
 def test_the_teacher_is_asked_of_every_clip_once(
@@ -346,7 +349,12 @@ def test_a_folder_of_other_files_is_refused_and_untouched(recipe: Recipe, one_cl
 
 
 @pytest.mark.parametrize(
-    ("name", "changed"), [("recipe", "a run of another recipe"), ("data_fingerprint", "a run of another data")]
+    ("name", "changed"),
+    [
+        ("recipe", "a run of another recipe"),
+        ("data_fingerprint", "a run of another data"),
+        ("stages_format", "a run of another version"),
+    ],
 )
 def test_a_run_of_something_else_is_refused(
     recipe: Recipe, one_class: ClipStore, tmp_path: Path, name: str, changed: str
@@ -382,6 +390,10 @@ def test_a_finished_run_needs_nothing(
 def begun(recipe: Recipe, store: ClipStore, folder: Path) -> Path:
     """A run that ended before its first stage."""
     folder.mkdir()
-    about = {"recipe": recipe_document(recipe), "data_fingerprint": store.fingerprint}
+    about = {
+        "recipe": recipe_document(recipe),
+        "data_fingerprint": store.fingerprint,
+        "stages_format": STAGES_FORMAT,
+    }
     (folder / RUN).write_text(json.dumps(about))
     return folder

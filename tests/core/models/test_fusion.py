@@ -1,7 +1,5 @@
 """The fusion: what the masks promise, and the written-out layers against torch's own."""
 
-import copy
-
 import pytest
 import torch
 import torch.nn.functional as F
@@ -142,37 +140,6 @@ def test_masked_mean_is_over_valid_slots_and_zero_without_any() -> None:
     x = torch.tensor([[[1.0, 2.0], [100.0, 200.0], [5.0, 8.0]], [[1.0, 1.0], [2.0, 2.0], [3.0, 3.0]]])
     valid = torch.tensor([[[1.0], [0.0], [1.0]], [[0.0], [0.0], [0.0]]])
     assert torch.equal(masked_mean(x, valid), torch.tensor([[3.0, 5.0], [0.0, 0.0]]))
-
-
-def test_a_fusion_may_begin_as_the_mean_of_a_frame_heads_verdicts(classifier: Classifier) -> None:
-    rgb, depth, face_valid, depth_valid = inputs(classifier, 5, batch=3)
-    face_valid[2] = 0.0
-    begun, head = copy.deepcopy(classifier), nn.Linear(classifier.embed_dim, 2)
-    begun.fusion.begin_as_mean_of(head)
-
-    logits = begun.classify(rgb, depth, face_valid, depth_valid)
-
-    verdicts = masked_mean(head(rgb), face_valid.unsqueeze(2))
-    # In the places that hold the verdicts, positions differ by less than that from slot to slot.
-    torch.testing.assert_close(logits[:2], verdicts[:2], rtol=0.0, atol=0.005)
-    torch.testing.assert_close(logits[2], head.bias)
-
-
-def test_what_a_begun_fusion_adds_to_that_mean_can_be_learned(classifier: Classifier) -> None:
-    begun = copy.deepcopy(classifier)
-    begun.fusion.begin_as_mean_of(nn.Linear(classifier.embed_dim, 2))
-    silent = ("attention.output.weight", "feed_forward.4.weight", "head.weight")
-    # Depth, which has no word yet, gets one by the head.
-    weights = [
-        value for name, value in begun.fusion.named_parameters() if name.endswith(silent) and name[:5] != "depth"
-    ]
-
-    with torch.enable_grad():
-        loss = begun.classify(*inputs(classifier, 5)).square().sum()
-        gradients = torch.autograd.grad(loss, weights)
-
-    assert len(gradients) == 5
-    assert all(bool(gradient.any()) for gradient in gradients)
 
 
 # The written-out layers

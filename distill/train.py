@@ -79,11 +79,7 @@ def train(
     machine; 0: none). A finished run is left as it is. A folder of anything else (another recipe, other data, other
     files) is refused with InputError: nothing is ever overwritten.
     """
-    about = {
-        "recipe": recipe_document(recipe, epochs),
-        "data_fingerprint": store.fingerprint,
-        "stages_format": STAGES_FORMAT,
-    }
+    about = about_run(recipe, store, epochs)
     state = _state(folder, about)
     if state == "finished":
         say(f"{folder}: finished already, nothing to do; give another --run to train anew")
@@ -343,6 +339,15 @@ def _refuse_empty(sides: Sides, store: ClipStore) -> None:
                 f"{store.folder}: {split} has {len(judged) - fakes} real and {fakes} fake windows with a face; both "
                 "are needed: add videos, or have forgeries made: `prepare --forge`, `distill --recipe clips`"
             )
+
+
+def about_run(recipe: Recipe, store: ClipStore, epochs: int | None = None) -> dict[str, Any]:
+    """What a run that goes on must be of, as run.json holds it."""
+    return {
+        "recipe": recipe_document(recipe, epochs),
+        "data_fingerprint": store.fingerprint,
+        "stages_format": STAGES_FORMAT,
+    }
 
 
 def recipe_document(recipe: Recipe, epochs: int | None = None) -> dict[str, Any]:

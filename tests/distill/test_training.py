@@ -22,7 +22,7 @@ from distill.recipes import LossWeights, Recipe, Stage, recipe_named
 from distill.stages import Fusion, TrainingStage
 from distill.streams import FusedEncoder
 from distill.targets import TargetStore, digest_of, frame_teaching
-from distill.train import RECORD, RUN, STAGES_FORMAT, opened, recipe_document, train
+from distill.train import RECORD, RUN, about_run, opened, train
 from tests.distill.conftest import MadeStore, record
 from tests.distill.tiny import tiny_recipe, tiny_records
 
@@ -390,10 +390,5 @@ def test_a_finished_run_needs_nothing(
 def begun(recipe: Recipe, store: ClipStore, folder: Path) -> Path:
     """A run that ended before its first stage."""
     folder.mkdir()
-    about = {
-        "recipe": recipe_document(recipe),
-        "data_fingerprint": store.fingerprint,
-        "stages_format": STAGES_FORMAT,
-    }
-    (folder / RUN).write_text(json.dumps(about))
+    (folder / RUN).write_text(json.dumps(about_run(recipe, store)))
     return folder

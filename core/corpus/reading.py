@@ -15,7 +15,7 @@ from core.corpus.faceforensics import (
     read_faceforensics,
 )
 from core.corpus.folders import INDEX, read_folder
-from core.corpus.splits import lacking, refuse_shared_people, with_split
+from core.corpus.splits import lacking, refuse_shared_people, with_split, with_validation
 from core.errors import InputError
 
 
@@ -44,13 +44,14 @@ def read_corpus(
 ) -> Corpus:
     """Read `folder`: a `corpus.csv`, FaceForensics++, `real/` and `fake/`, or (`real_only`) folders of real videos.
 
-    Without a split one is drawn by identity, seeded and stratified by label; no identity is on two sides, neither as
-    the target nor as the source of a fake. `methods` keeps only fakes of these, `compressions` only these videos of
-    FaceForensics++ (see `faceforensics`); nothing named keeps all. What is drawn does not depend on them: two
-    choices from one corpus agree on the sides. `real_only` is for recipes that make their own forgeries: then one class
-    is enough. `undivided` is for judging alone: nothing is drawn, what the corpus gives no side is on the test side,
-    and one class, of either kind, is enough. Raises InputError (one line) for a missing or empty corpus, names that are
-    not there, one class where two are needed, an identity on two sides and a corpus too small to split.
+    Without a split one is drawn by identity, seeded and stratified by label; where it names train and no val, val is
+    drawn from train's. No identity is on two sides, neither as the target nor as the source of a fake. `methods` keeps
+    only fakes of these, `compressions` only these videos of FaceForensics++ (see `faceforensics`); nothing named keeps
+    all. What is drawn does not depend on them: two choices from one corpus agree on the sides. `real_only` is for
+    recipes that make their own forgeries: then one class is enough. `undivided` is for judging alone: nothing is drawn,
+    what the corpus gives no side is on the test side, and one class, of either kind, is enough. Raises InputError (one
+    line) for a missing or empty corpus, names that are not there, one class where two are needed, an identity on two
+    sides and a corpus too small to split.
     """
     if not folder.is_dir():
         raise InputError(f"{folder}: no such corpus folder; give one with real/ and fake/, or type `make demo`")
@@ -73,6 +74,9 @@ def read_corpus(
         gives_sides = any(entry.split for entry in entries)
         if undivided and not gives_sides:
             entries = [replace(entry, split=UNDIVIDED) for entry in entries]
+        if not undivided:
+            entries, drawn = with_validation(entries, needed=needed, seed=seed)
+            notes += [f"val: no video is given this side; drawn from train: {', '.join(drawn)}"] if drawn else []
         entries = _sided(folder, entries, methods=methods, needed=needed, seed=seed)
     refuse_shared_people(folder, entries)
     return Corpus(

@@ -10,14 +10,17 @@ from core.corpus.entries import LABELS, SPLITS, Entry, Split, VideoLabel, counts
 from core.errors import InputError
 
 HELD_OUT_SHARE = 0.2
-"""Of the identities, for val and for test each; the rest are for train."""
+"""Of the identities, for each side that is held out; the rest are for train."""
+HELD_OUT: tuple[Split, ...] = ("val", "test")
 
 
-def draw_sides(labels: Mapping[str, Collection[str]], generator: random.Random) -> dict[str, Split]:
-    """Deal names out to the three sides, by what labels each has videos of.
+def draw_sides(
+    labels: Mapping[str, Collection[str]], generator: random.Random, held_out: Sequence[Split] = HELD_OUT
+) -> dict[str, Split]:
+    """Deal names out to train and the sides `held_out`, by what labels each has videos of.
 
     Names of the same labels are dealt out in proportion. Where they are fewer than sides they go to train, but for
-    those that val or test needs to have every label. Whether all sides have every label then is for the caller to
+    those that another side needs to have every label. Whether all sides have every label then is for the caller to
     check: if they do not, no other deal of these names would. Does not depend on the order of `labels`.
     """
     strata: dict[tuple[str, ...], list[str]] = defaultdict(list)
@@ -27,16 +30,15 @@ def draw_sides(labels: Mapping[str, Collection[str]], generator: random.Random) 
     few: list[str] = []
     for _, names in sorted(strata.items()):
         generator.shuffle(names)
-        if len(names) < len(SPLITS):
+        if len(names) <= len(held_out):
             few += names
             continue
-        held_out = max(1, round(HELD_OUT_SHARE * len(names)))
+        share = max(1, round(HELD_OUT_SHARE * len(names)))
         for place, name in enumerate(names):
-            side[name] = "val" if place < held_out else "test" if place < 2 * held_out else "train"
+            side[name] = held_out[place // share] if place < len(held_out) * share else SPLITS[0]
     # Who has videos of both labels first: two who have one each are then left for the next side.
     few.sort(key=lambda name: -len(labels[name]))
-    held_out_sides: tuple[Split, ...] = ("val", "test")
-    for split in held_out_sides:
+    for split in held_out:
         for label in LABELS:
             there = any(label in labels[name] for name, its_side in side.items() if its_side == split)
             fitting = [name for name in few if label in labels[name]]
@@ -51,10 +53,7 @@ def with_split(folder: Path, entries: Sequence[Entry], *, needed: Collection[Vid
 
     Raises InputError with the counts where not every side gets a video of each label in `needed`.
     """
-    group = _groups(entries)
-    labels: dict[str, set[str]] = defaultdict(set)
-    for entry in entries:
-        labels[group[entry.identity]].add(entry.label)
+    group, labels = _grouped(entries)
     side = draw_sides(labels, random.Random(seed))
     placed = [replace(entry, split=side[group[entry.identity]]) for entry in entries]
     if lacking(placed, needed):
@@ -67,10 +66,33 @@ def with_split(folder: Path, entries: Sequence[Entry], *, needed: Collection[Vid
     return placed
 
 
-def lacking(entries: Iterable[Entry], needed: Collection[VideoLabel]) -> list[tuple[Split, VideoLabel]]:
-    """The sides that have no video of a label in `needed`, with that label."""
+def with_validation(
+    entries: list[Entry], *, needed: Collection[VideoLabel], seed: int
+) -> tuple[list[Entry], list[str]]:
+    """`entries`, and where they name train but no val the identities of train that are on that side now.
+
+    Drawn as a whole split is, from train alone. Nobody, where train is too few to leave both sides a video of each
+    label in `needed`.
+    """
+    given = {entry.split for entry in entries}
+    if "train" not in given or "val" in given:
+        return entries, []
+    group, labels = _grouped([entry for entry in entries if entry.split == "train"])
+    side = draw_sides(labels, random.Random(seed), held_out=("val",))
+    placed = [
+        replace(entry, split=side[group[entry.identity]]) if entry.split == "train" else entry for entry in entries
+    ]
+    if lacking(placed, needed, sides=("train", "val")):
+        return entries, []
+    return placed, sorted({entry.identity for entry in placed if entry.split == "val"})
+
+
+def lacking(
+    entries: Iterable[Entry], needed: Collection[VideoLabel], sides: Sequence[Split] = SPLITS
+) -> list[tuple[Split, VideoLabel]]:
+    """Those of `sides` that have no video of a label in `needed`, with that label."""
     there = {(entry.split, entry.label) for entry in entries}
-    return [(split, label) for split in SPLITS for label in LABELS if label in needed and (split, label) not in there]
+    return [(split, label) for split in sides for label in LABELS if label in needed and (split, label) not in there]
 
 
 def refuse_shared_people(folder: Path, entries: Iterable[Entry]) -> None:
@@ -83,6 +105,15 @@ def refuse_shared_people(folder: Path, entries: Iterable[Entry]) -> None:
                     f"{folder}: identity {person} is in {side[person]} and in {entry.split}; "
                     "one person's videos must stay on one side: correct the column `split`"
                 )
+
+
+def _grouped(entries: Sequence[Entry]) -> tuple[dict[str, str], dict[str, set[str]]]:
+    """The group of each identity, and what labels each group has videos of."""
+    group = _groups(entries)
+    labels: dict[str, set[str]] = defaultdict(set)
+    for entry in entries:
+        labels[group[entry.identity]].add(entry.label)
+    return group, labels
 
 
 def _groups(entries: Iterable[Entry]) -> dict[str, str]:

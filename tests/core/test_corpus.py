@@ -180,6 +180,17 @@ def test_an_index_says_it_all(tmp_path: Path) -> None:
     assert corpus.notes == ()
 
 
+def test_an_index_that_names_train_and_test_alone_has_val_drawn_from_train(tmp_path: Path) -> None:
+    people = [f"{number}.mp4,real,p{number},,train" for number in range(5)]
+    rows = [*people, "9.mp4,real,p9,,test"]
+    corpus = read_corpus(indexed(tmp_path, *rows), real_only=True)
+    (val,) = (entry.identity for entry in corpus.entries if entry.split == "val")
+    assert val != "p9"
+    assert corpus.notes == (f"val: no video is given this side; drawn from train: {val}",)
+    judged = read_corpus(indexed(tmp_path, *rows), real_only=True, undivided=True)
+    assert {entry.split for entry in judged.entries} == {"train", "test"}
+
+
 def test_an_index_with_every_identity_is_the_only_source_of_them(tmp_path: Path) -> None:
     rows = ["000.mp4,real,anna,,train", "001.mp4,real,bert,,val", "000_001.mp4,fake,carl,swap,test"]
     corpus = read_corpus(indexed(tmp_path, *rows))

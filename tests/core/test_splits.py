@@ -2,6 +2,7 @@
 
 import random
 from collections import Counter, defaultdict
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 
@@ -9,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.corpus.entries import LABELS, NO_SPLIT, SPLITS, Entry, VideoLabel
-from core.corpus.splits import draw_sides, refuse_shared_people, with_split
+from core.corpus.entries import LABELS, NO_SPLIT, SPLITS, Entry, Split, VideoLabel
+from core.corpus.splits import draw_sides, refuse_shared_people, with_split, with_validation
 from core.errors import InputError
 
 FOLDER = Path("corpus")
@@ -155,3 +156,39 @@ def test_the_face_of_a_fake_on_another_side_is_refused_by_name() -> None:
     ]
     with pytest.raises(InputError, match=r"identity anna is in train and in val; one person's videos must stay on one"):
         refuse_shared_people(FOLDER, entries)
+
+
+def on(side: Split, entries: list[Entry]) -> list[Entry]:
+    return [replace(entry, split=side) for entry in entries]
+
+
+def test_where_train_and_test_are_all_that_is_named_val_is_drawn_from_train() -> None:
+    tested = on("test", [video("real", "t0"), video("fake", "t0")])
+    entries, drawn = with_validation([*on("train", crowd(both=10)), *tested], needed=LABELS, seed=0)
+    assert len(drawn) == 2
+    assert shares(entries, "b") == {"train": 8, "val": 2}
+    assert shares(entries, "t") == {"test": 1}
+    assert {entry.identity for entry in entries if entry.split == "val"} == set(drawn)
+
+
+@given(entries=swaps(), seed=st.integers(0, 100))
+def test_nobody_is_on_two_sides_once_val_is_drawn(entries: list[Entry], seed: int) -> None:
+    placed, drawn = with_validation(on("train", entries), needed=LABELS, seed=seed)
+    assert all(len(side) == 1 for side in sides(placed).values())
+    there = {(entry.split, entry.label) for entry in placed}
+    assert there == (set(product(("train", "val"), LABELS)) if drawn else {("train", entry.label) for entry in entries})
+    again, _ = with_validation(on("train", sorted(entries, key=lambda entry: entry.path)), needed=LABELS, seed=seed)
+    assert sides(again) == sides(placed)
+
+
+@pytest.mark.parametrize(
+    "entries",
+    [
+        on("train", crowd(both=1)),
+        on("test", crowd(both=5)),
+        [*on("train", crowd(both=5)), *on("val", [video("real", "v0")])],
+    ],
+    ids=["too few", "no train", "val is given"],
+)
+def test_val_is_drawn_only_where_it_is_missing_and_can_be_had(entries: list[Entry]) -> None:
+    assert with_validation(entries, needed=LABELS, seed=0) == (entries, [])

@@ -19,7 +19,7 @@ class StudentConfig(BaseModel):
     role: Literal["student"] = "student"
     trunk: TrunkName = "repvit_m0_9"
     views: ViewCount = 1
-    """2: twice the time of trunk and depth head; what is said of unknown people depends less on how they are framed."""
+    """2: twice the time of trunk and depth head; what is said of unknown people depends less on framing and on skin."""
     depth_width: int = Field(default=32, gt=0)
     fusion: FusionConfig = FusionConfig()
 

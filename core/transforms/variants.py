@@ -132,6 +132,7 @@ FULL = Augmentation(
 FEW_PEOPLE = FULL.model_copy(
     update={
         "perspective_share": 0.0,
+        "colour": FULL.colour.model_copy(update={"grey_share": 0.3}),
         "camera": QualityRanges(
             reduce_share=0.5,
             reduction=(0.4, 0.95),
@@ -148,8 +149,8 @@ FEW_PEOPLE = FULL.model_copy(
         "erase_share": 0.0,
     }
 )
-"""FULL with a milder camera, since most pictures that people take are clean, and with little after the forgery, which
-in a small picture would hide what is left of it."""
+"""FULL with a milder camera, since most pictures that people take are clean, with little after the forgery, which in a
+small picture would hide what is left of it, and with more pictures without colour, since the skins are few."""
 
 
 @dataclass(frozen=True, kw_only=True)

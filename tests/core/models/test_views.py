@@ -1,13 +1,14 @@
-"""Two views of a frame, against torch's own enlarging and mirroring, and what a model makes of both."""
+"""Two views of a frame, against torch's own enlarging, mirroring and colours, and what a model makes of both."""
 
 import pytest
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+from torchvision.transforms.v2 import functional as V
 
 from core.models import Encode, Student, StudentConfig, Teacher, TeacherConfig
 from core.models.backbone import Trunk, global_mean
-from core.models.views import FirstView, MeanOfViews, Views, closer
+from core.models.views import SATURATIONS, FirstView, MeanOfViews, Views, both_views
 from tests.core.models.conftest import randomise_statistics, relative_error
 
 
@@ -26,15 +27,15 @@ def student() -> Student:
 
 
 @pytest.mark.parametrize(("size", "border"), [(160, 16), (96, 9), (64, 6), (32, 3)])
-def test_the_second_view_is_the_middle_enlarged_and_mirrored(size: int, border: int) -> None:
+def test_both_views_are_paler_and_the_second_is_the_middle_enlarged_and_mirrored(size: int, border: int) -> None:
     frames = pictures(2, size)
     middle = frames[..., border : size - border, border : size - border]
-    expected = F.interpolate(middle, size=(size, size), mode="bilinear", align_corners=False).flip(-1)
+    mirrored = F.interpolate(middle, size=(size, size), mode="bilinear", align_corners=False).flip(-1)
 
     both = Views(2)(frames)
 
-    assert torch.equal(both[:2], frames)
-    torch.testing.assert_close(both[2:], expected, atol=0.01, rtol=0)
+    for found, whole, left in zip(both.split(2), (frames, mirrored), SATURATIONS, strict=True):
+        torch.testing.assert_close(found, 255 * V.adjust_saturation(whole / 255, left), atol=0.05, rtol=0)
 
 
 def test_one_view_is_the_frame() -> None:
@@ -74,8 +75,8 @@ def test_a_graph_knows_of_no_device_and_its_constants_are_its_own() -> None:
     for constant in graphs[0].constants.values():
         constant.zero_()
     for found in (graphs[1].module()(frame), Views(2)(frame)):
-        torch.testing.assert_close(found[1:], closer(frame))
-        assert float(found[1:].mean()) > 50
+        torch.testing.assert_close(found, both_views(frame))
+        assert float(found.mean()) > 50
 
 
 def test_embeddings_are_means_over_views_and_depth_is_of_the_whole_frame(student: Student) -> None:
@@ -83,7 +84,7 @@ def test_embeddings_are_means_over_views_and_depth_is_of_the_whole_frame(student
 
     rgb, depth_embedding, depth = student.encode(frames)
 
-    seen = [student.trunk(view) for view in (frames, closer(frames))]
+    seen = [student.trunk(view) for view in both_views(frames).chunk(2)]
     heads = [student.depth_head(features) for features in seen]
     assert relative_error(rgb, torch.stack([global_mean(features[-1]) for features in seen]).mean(0)) < 1e-5
     assert relative_error(depth_embedding, torch.stack([embedding for _, embedding in heads]).mean(0)) < 1e-5
@@ -120,6 +121,6 @@ def test_a_teacher_looks_twice_at_colours_and_once_at_depth() -> None:
 
     rgb, depth = teacher.encode_rgb(frames), teacher.encode_depth(frames[:, :1])
 
-    views = [global_mean(teacher.rgb_trunk(view)[-1]) for view in (frames, closer(frames))]
+    views = [global_mean(teacher.rgb_trunk(view)[-1]) for view in both_views(frames).chunk(2)]
     assert relative_error(rgb, torch.stack(views).mean(0)) < 1e-5
     assert relative_error(depth, global_mean(teacher.depth_trunk(frames[:, :1].expand(-1, 3, -1, -1))[-1])) < 1e-5

@@ -25,7 +25,8 @@ def trunk_program(manifest: Manifest, student: "StudentConfig") -> Path | None:
     if all((row.target, row.backend, row.precision) != int8 for row in manifest.artifacts):
         return None
     size = manifest.preprocess.size
-    name = f"{TRUNK}-int8-{student.trunk}-views{student.views}-{size}px"
+    colours = "-".join(f"{left:g}" for left in student.saturations)
+    name = f"{TRUNK}-int8-{student.trunk}-views{student.views}-{colours}-{size}px"
     return kept_program(name, partial(embedding_program, student, size))
 
 
@@ -43,7 +44,7 @@ def embedding_program(student: "StudentConfig", size: int) -> "tuple[nn.Module, 
 
         def __init__(self) -> None:
             super().__init__()
-            self.views, self.mean_of_views = Views(student.views), MeanOfViews(student.views)
+            self.views, self.mean_of_views = Views(student.views, student.saturations), MeanOfViews(student.views)
             self.trunk = Trunk(student.trunk)
             self.trunk.fuse()
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from core.decision import Decision
 from core.errors import InputError
-from core.models import StudentConfig
+from core.models import PALER, StudentConfig
 from core.preprocess import PreprocessSpec
 
 
@@ -22,7 +22,11 @@ PRODUCTS = {
     product.name: product
     for product in (
         Product(name="demo", preprocess=PreprocessSpec(size=64, margin=1.5)),
-        Product(name="clips", preprocess=PreprocessSpec(size=160, margin=1.6), student=StudentConfig(views=2)),
+        Product(
+            name="clips",
+            preprocess=PreprocessSpec(size=160, margin=1.6),
+            student=StudentConfig(views=2, saturations=PALER),
+        ),
         Product(name="faceforensics", preprocess=PreprocessSpec(size=224, margin=1.5)),
     )
 }

@@ -7,7 +7,7 @@ from typing import Literal
 
 from core.errors import InputError
 from core.forgery import DEMO, FOOTAGE, STRONG
-from core.models import STUDENT_SIZES, StudentConfig, TeacherConfig
+from core.models import PALER, STUDENT_SIZES, StudentConfig, TeacherConfig
 from core.prepare import PrepareSettings
 from core.pretrained import TrunkWeights
 from core.products import Product, product_named
@@ -235,7 +235,7 @@ def _clips() -> Recipe:
             small=SmallPictures(size=96, share=0.385),
         ),
         teacher=TeacherRecipe(
-            model=TeacherConfig(views=2),
+            model=TeacherConfig(views=2, saturations=PALER),
             frames=Stage(steps=2600, windows=32, learning_rate=1e-3, validate_every=200, kept_from=0.67, kept="mean"),
             # Short and slow: with so few people a fusion soon knows them, and then says less than its frames do.
             fusion=Stage(steps=150, windows=32, learning_rate=1e-5, validate_every=50),
@@ -278,5 +278,6 @@ def of_size(recipe: Recipe, size: str) -> Recipe:
     config = dict[str, StudentConfig](STUDENT_SIZES.items()).get(size)
     if config is None:
         raise InputError(f"--student {size}: unknown; allowed are {', '.join(STUDENT_SIZES)}")
-    config = config.model_copy(update={"views": recipe.product.student.views})
+    looks = {name: getattr(recipe.product.student, name) for name in ("views", "saturations")}
+    config = config.model_copy(update=looks)
     return replace(recipe, product=replace(recipe.product, student=config))

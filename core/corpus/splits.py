@@ -12,6 +12,7 @@ from core.errors import InputError
 HELD_OUT_SHARE = 0.2
 """Of the identities, for each side that is held out; the rest are for train."""
 HELD_OUT: tuple[Split, ...] = ("val", "test")
+"""The sides that a whole split holds out."""
 
 
 def draw_sides(
@@ -33,9 +34,9 @@ def draw_sides(
         if len(names) <= len(held_out):
             few += names
             continue
-        share = max(1, round(HELD_OUT_SHARE * len(names)))
+        count = max(1, round(HELD_OUT_SHARE * len(names)))
         for place, name in enumerate(names):
-            side[name] = held_out[place // share] if place < len(held_out) * share else SPLITS[0]
+            side[name] = held_out[place // count] if place < len(held_out) * count else SPLITS[0]
     # Who has videos of both labels first: two who have one each are then left for the next side.
     few.sort(key=lambda name: -len(labels[name]))
     for split in held_out:
@@ -69,10 +70,10 @@ def with_split(folder: Path, entries: Sequence[Entry], *, needed: Collection[Vid
 def with_validation(
     entries: list[Entry], *, needed: Collection[VideoLabel], seed: int
 ) -> tuple[list[Entry], list[str]]:
-    """`entries`, and where they name train but no val the identities of train that are on that side now.
+    """`entries` that name train and no val with some of train's identities on that side; and these identities, sorted.
 
-    Drawn as a whole split is, from train alone. Nobody, where train is too few to leave both sides a video of each
-    label in `needed`.
+    Drawn as in `with_split`, other sides stay. Entries that name val or no train come back as they are, and so do
+    those whose train cannot leave both sides a video of each label in `needed`: then nobody was drawn.
     """
     given = {entry.split for entry in entries}
     if "train" not in given or "val" in given:

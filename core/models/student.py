@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from core.models.backbone import Trunk, TrunkName, global_mean
 from core.models.depth_head import DepthHead
 from core.models.fusion import FusionConfig, TemporalFusion
-from core.models.views import FirstView, MeanOfViews, ViewCount, Views
+from core.models.views import FULL_COLOUR, FirstView, MeanOfViews, Saturations, ViewCount, Views
 
 
 class StudentConfig(BaseModel):
@@ -19,7 +19,9 @@ class StudentConfig(BaseModel):
     role: Literal["student"] = "student"
     trunk: TrunkName = "repvit_m0_9"
     views: ViewCount = 1
-    """2: twice the time of trunk and depth head; what is said of unknown people depends less on framing and on skin."""
+    """2: twice the time of trunk and depth head; what is said of unknown people depends less on how they are framed."""
+    saturations: Saturations = FULL_COLOUR
+    """Of two views; less than 1 makes what is said of unknown people depend less on the colour of their skin."""
     depth_width: int = Field(default=32, gt=0)
     fusion: FusionConfig = FusionConfig()
 
@@ -47,7 +49,7 @@ class Student(nn.Module):
     def __init__(self, config: StudentConfig) -> None:
         super().__init__()
         self.config = config
-        self.views = Views(config.views)
+        self.views = Views(config.views, config.saturations)
         self.mean_of_views, self.first_view = MeanOfViews(config.views), FirstView(config.views)
         self.trunk = Trunk(config.trunk)
         self.depth_head = DepthHead(self.trunk.channels, width=config.depth_width, embed_dim=self.trunk.embed_dim)

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from core.models.backbone import Trunk, TrunkName, global_mean
 from core.models.fusion import FusionConfig, TemporalFusion
-from core.models.views import MeanOfViews, ViewCount, Views
+from core.models.views import FULL_COLOUR, MeanOfViews, Saturations, ViewCount, Views
 
 
 class TeacherConfig(BaseModel):
@@ -19,6 +19,8 @@ class TeacherConfig(BaseModel):
     trunk: TrunkName = "repvit_m0_9"
     views: ViewCount = 1
     """How often the RGB trunk looks at a frame; the other looks once at its depth."""
+    saturations: Saturations = FULL_COLOUR
+    """Of two views of RGB."""
     fusion: FusionConfig = FusionConfig(width=384, heads=2, layers=1, feed_forward=1024, norm="layer")
 
 
@@ -28,7 +30,7 @@ class Teacher(nn.Module):
     def __init__(self, config: TeacherConfig) -> None:
         super().__init__()
         self.config = config
-        self.views, self.mean_of_views = Views(config.views), MeanOfViews(config.views)
+        self.views, self.mean_of_views = Views(config.views, config.saturations), MeanOfViews(config.views)
         self.rgb_trunk = Trunk(config.trunk)
         self.depth_trunk = Trunk(config.trunk)
         self.fusion = TemporalFusion(self.rgb_trunk.embed_dim, config.fusion)

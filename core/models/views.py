@@ -1,4 +1,4 @@
-"""How often a trunk looks at a frame: at all of it, and at its middle, larger and mirrored, both paler than it is."""
+"""How often a trunk looks at a frame: at all of it, and at its middle, larger and mirrored; and how pale it sees it."""
 
 from functools import lru_cache
 from typing import Literal
@@ -10,18 +10,19 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils._python_dispatch import _disable_current_modes
 
+from core.ranges import Share
+
 ViewCount = Literal[1, 2]
+Saturations = tuple[Share, Share]
+"""What is left of a frame's colour in the first and in the second of two views."""
+
+FULL_COLOUR: Saturations = (1.0, 1.0)
+PALER: Saturations = (0.5, 0.1)
+"""A trunk that saw few people holds the colour of a skin for a forger's tint; in pictures that are paler than most of
+those it learned from it goes by the rest."""
 
 BORDER = 10
 """A view of the middle leaves out one part in so many of the frame's side, at each border."""
-SATURATIONS = (0.5, 0.1)
-"""What is left of a frame's colour in each of two views.
-
-A trunk that saw few people holds the colour of a skin for a forger's tint; at less than the saturations it was trained
-on it goes by the rest.
-"""
-VIEWS = f"{BORDER}/{SATURATIONS}"
-"""What the views show, for keys of whatever was made of them."""
 _LUMA = (0.299, 0.587, 0.114)
 """Of red, green and blue in grey (ITU-R BT.601)."""
 
@@ -37,11 +38,15 @@ class OfViews(nn.Module):
 class Views(OfViews):
     """Shows a trunk each frame from so many views, whose mean is the frame's embedding.
 
-    What a model makes of people that it never saw changes with how they are framed and with the colour of their skin;
-    the mean over views changes less (test-time augmentation: Krizhevsky, Sutskever and Hinton, "ImageNet Classification
-    with Deep Convolutional Neural Networks", NeurIPS 2012, section 4.1). Both views are one batch, so that a program
-    holds the trunk's weights once.
+    What a model makes of people that it never saw changes with how they are framed; the mean over views changes less
+    (test-time augmentation: Krizhevsky, Sutskever and Hinton, "ImageNet Classification with Deep Convolutional Neural
+    Networks", NeurIPS 2012, section 4.1). It changes with the colour of their skin too: hence `saturations`. Both views
+    are one batch, so that a program holds the trunk's weights once.
     """
+
+    def __init__(self, count: ViewCount, saturations: Saturations = FULL_COLOUR) -> None:
+        super().__init__(count)
+        self.saturations = saturations
 
     def forward(self, frame: Tensor) -> Tensor:
         """float32 [count B, 3, S, S]: `both_views` of `frame` [B, 3, S, S], RGB, 0-255, or the frame itself.
@@ -52,9 +57,9 @@ class Views(OfViews):
             return frame
         if torch.is_autocast_enabled(frame.device.type):
             with torch.autocast(frame.device.type, enabled=False):
-                return both_views(frame)
+                return both_views(frame, self.saturations)
         # Without a context, which a graph would record.
-        return both_views(frame)
+        return both_views(frame, self.saturations)
 
 
 class MeanOfViews(OfViews):
@@ -77,32 +82,40 @@ class FirstView(OfViews):
         return pictures if self.count == 1 else pictures[: pictures.shape[0] // 2]
 
 
-def both_views(frame: Tensor) -> Tensor:
+def both_views(frame: Tensor, saturations: Saturations = FULL_COLOUR) -> Tensor:
     """[2 B, 3, S, S]: `frame` [B, 3, S, S], float32, RGB, 0-255, then the middle of each, enlarged to S and mirrored.
 
-    Bilinear at half-pixel centres, edge samples clamped; of colours SATURATIONS are left. All of it by products with
-    matrices that depend on S alone, since XNNPACK has a kernel for those and none that mirrors.
+    Bilinear at half-pixel centres, edge samples clamped; the colours of each view are as far from their grey (luma of
+    BT.601) as its saturation says. All of it by products with constant matrices, since XNNPACK has a kernel for those
+    and none that mirrors.
     """
-    across, down, *colours = _constants(frame.shape[-1], frame.device)
+    across, down, *colours = _constants(frame.shape[-1], saturations, frame.device)
     mirrored = F.linear(frame, across)
-    middle = F.linear(mirrored.transpose(2, 3), down)
-    views = (frame.permute(0, 2, 3, 1), middle.permute(0, 3, 2, 1))
-    return torch.cat([F.linear(view, left) for view, left in zip(views, colours, strict=True)]).permute(0, 3, 1, 2)
+    middle = F.linear(mirrored.transpose(2, 3), down).transpose(2, 3)
+    views = (frame, middle)
+    if saturations != FULL_COLOUR:
+        views = (_coloured(frame, colours[0]), _coloured(middle, colours[1]))
+    return torch.cat(views)
+
+
+def _coloured(view: Tensor, colours: Tensor) -> Tensor:
+    """`view` [B, 3, S, S] with the products of its colours and `colours` [3, 3]."""
+    return F.linear(view.permute(0, 2, 3, 1), colours).permute(0, 3, 1, 2)
 
 
 @torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]
-def _constants(size: int, device: torch.device) -> list[Tensor]:
+def _constants(size: int, saturations: Saturations, device: torch.device) -> list[Tensor]:
     """`_matrices` as new tensors of numbers, even while a graph is recorded, whose own constants they become."""
     with torch.inference_mode(False), _disable_current_modes():
-        return [torch.tensor(matrix, device=device) for matrix in _matrices(size)]
+        return [torch.tensor(matrix, device=device) for matrix in _matrices(size, saturations)]
 
 
 @lru_cache
-def _matrices(size: int) -> tuple[npt.NDArray[np.float32], ...]:
+def _matrices(size: int, saturations: Saturations) -> tuple[npt.NDArray[np.float32], ...]:
     """Columns and rows of the middle by those of a frame, [S, S]; then the colours of each view by its own, [3, 3]."""
     border = size // BORDER
     shown = np.arange(border, size - border)
     places = (np.arange(size) + 0.5) * (len(shown) / size) - 0.5
     down = np.stack([np.interp(places, shown - border, row) for row in np.eye(size)[:, shown]], axis=1)
-    colours = [left * np.eye(3) + (1 - left) * np.tile(_LUMA, (3, 1)) for left in SATURATIONS]
+    colours = [left * np.eye(3) + (1 - left) * np.tile(_LUMA, (3, 1)) for left in saturations]
     return tuple(np.ascontiguousarray(matrix, dtype=np.float32) for matrix in (down[::-1], down, *colours))

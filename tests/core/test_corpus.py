@@ -1,5 +1,6 @@
 """Which videos a folder holds, whose they are, and on which side of the split."""
 
+from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -184,11 +185,27 @@ def test_an_index_that_names_train_and_test_alone_has_val_drawn_from_train(tmp_p
     people = [f"{number}.mp4,real,p{number},,train" for number in range(5)]
     rows = [*people, "9.mp4,real,p9,,test"]
     corpus = read_corpus(indexed(tmp_path, *rows), real_only=True)
-    (val,) = (entry.identity for entry in corpus.entries if entry.split == "val")
-    assert val != "p9"
-    assert corpus.notes == (f"val: no video is given this side; drawn from train: {val}",)
+    assert Counter(entry.split for entry in corpus.entries) == {"train": 4, "val": 1, "test": 1}
+    assert [entry.identity for entry in corpus.entries if entry.split == "test"] == ["p9"]
+    assert corpus.notes == ("val: named for no video, so 1 of train's identities are drawn for it",)
     judged = read_corpus(indexed(tmp_path, *rows), real_only=True, undivided=True)
     assert {entry.split for entry in judged.entries} == {"train", "test"}
+
+
+def test_a_val_that_is_drawn_needs_fakes_of_the_methods_chosen(tmp_path: Path) -> None:
+    people = [f"{label}{number}.mp4,{label},p{number},B,train" for number in range(5) for label in ("real", "fake")]
+    folder = indexed(tmp_path, *people, "a0.mp4,fake,p0,A,train")
+    with pytest.raises(InputError, match=r"--methods A: with these (train|val) has no fake video \(5 real and 1 fake"):
+        read_corpus(folder, methods=["A"])
+    assert {entry.split for entry in read_corpus(folder, methods=["A", "B"]).entries} == {"train", "val"}
+
+
+def test_a_person_on_two_sides_is_named_with_the_sides_of_the_index(tmp_path: Path) -> None:
+    people = [f"{number}.mp4,real,p{number},,train" for number in range(5)]
+    for person in range(5):
+        folder = indexed(tmp_path / str(person), *people, f"9.mp4,real,p{person},,test")
+        with pytest.raises(InputError, match=f"identity p{person} is in train and in test"):
+            read_corpus(folder, real_only=True)
 
 
 def test_an_index_with_every_identity_is_the_only_source_of_them(tmp_path: Path) -> None:

@@ -102,11 +102,12 @@ def test_a_trunk_from_scratch_begins_with_pictures_below_the_products_size() -> 
 
 
 @pytest.mark.parametrize("name", RECIPES)
-def test_a_student_of_another_size_looks_as_often_as_the_teacher(name: str) -> None:
+def test_a_student_of_another_size_looks_as_its_teacher_does(name: str) -> None:
     recipe = of_size(recipe_named(name), "m0_6")
 
     assert recipe.product.student.trunk == "repvit_m0_6"
     assert recipe.product.student.views == recipe.teacher.model.views == PRODUCTS[name].student.views
+    assert recipe.product.student.saturations == recipe.teacher.model.saturations == PRODUCTS[name].student.saturations
 
 
 def test_an_unknown_size_lists_the_allowed_ones() -> None:

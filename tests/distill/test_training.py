@@ -268,12 +268,12 @@ def test_what_no_weight_shows_is_part_of_a_key() -> None:
         other.load_state_dict(teacher.state_dict())
         return other
 
-    twice = alike(views=2)
+    twice, paler = alike(views=2), alike(views=2, saturations=(0.5, 0.1))
     headed = alike(fusion=config.fusion.model_copy(update={"heads": 4}))
 
     assert digest_of(alike()) == digest_of(teacher)
-    assert len({digest_of(teacher), digest_of(twice), digest_of(headed)}) == 3
-    assert FusedEncoder(twice).digest != FusedEncoder(teacher).digest
+    assert len({digest_of(model) for model in (teacher, twice, paler, headed)}) == 4
+    assert len({FusedEncoder(model).digest for model in (teacher, twice, paler)}) == 3
     # Embeddings know nothing of the fusion.
     assert FusedEncoder(headed).digest == FusedEncoder(teacher).digest
 

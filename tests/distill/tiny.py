@@ -7,7 +7,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from core.models import StudentConfig, TeacherConfig
+from core.models import PALER, StudentConfig, TeacherConfig
 from core.preprocess import PreprocessSpec
 from core.records import VideoRecord
 from core.store import ClipStore
@@ -15,6 +15,7 @@ from distill.recipes import FrameSampling, Primer, Recipe, SmallPictures, Stage,
 from tests.distill.conftest import record
 
 STEPS = 4
+_LOOKS_TWICE = StudentConfig(views=2, saturations=PALER)
 
 
 def tiny_records() -> list[VideoRecord]:
@@ -41,7 +42,7 @@ def tiny_recipe(*, quantised: bool = False) -> Recipe:
     recipe = recipe_named("demo")
     return replace(
         recipe,
-        product=replace(recipe.product, preprocess=PreprocessSpec(size=64, margin=1.2), student=StudentConfig(views=2)),
+        product=replace(recipe.product, preprocess=PreprocessSpec(size=64, margin=1.2), student=_LOOKS_TWICE),
         variants=2,
         sampling=FrameSampling(
             slots=2,
@@ -52,7 +53,7 @@ def tiny_recipe(*, quantised: bool = False) -> Recipe:
         ),
         teacher=replace(
             recipe.teacher,
-            model=TeacherConfig(views=2),
+            model=TeacherConfig(views=2, saturations=PALER),
             frames=replace(short(recipe.teacher.frames), kept="mean"),
             fusion=short(recipe.teacher.fusion),
             together=replace(short(recipe.teacher.fusion), windows=2),

@@ -8,7 +8,7 @@ from torchvision.transforms.v2 import functional as V
 
 from core.models import Encode, Student, StudentConfig, Teacher, TeacherConfig
 from core.models.backbone import Trunk, global_mean
-from core.models.views import SATURATIONS, FirstView, MeanOfViews, Views, both_views
+from core.models.views import FULL_COLOUR, PALER, FirstView, MeanOfViews, Saturations, Views, both_views
 from tests.core.models.conftest import randomise_statistics, relative_error
 
 
@@ -21,25 +21,41 @@ def pictures(count: int, size: int) -> Tensor:
 @pytest.fixture(scope="module")
 def student() -> Student:
     torch.manual_seed(0)
-    made = Student(StudentConfig(trunk="repvit_m0_6", views=2)).eval()
+    made = Student(StudentConfig(trunk="repvit_m0_6", views=2, saturations=PALER)).eval()
     randomise_statistics(made)
     return made
 
 
 @pytest.mark.parametrize(("size", "border"), [(160, 16), (96, 9), (64, 6), (32, 3)])
-def test_both_views_are_paler_and_the_second_is_the_middle_enlarged_and_mirrored(size: int, border: int) -> None:
+@pytest.mark.parametrize("saturations", [FULL_COLOUR, PALER, (0.0, 0.7)])
+def test_the_second_view_is_the_middle_enlarged_and_mirrored_and_each_is_as_pale_as_it_should(
+    size: int, border: int, saturations: Saturations
+) -> None:
     frames = pictures(2, size)
     middle = frames[..., border : size - border, border : size - border]
     mirrored = F.interpolate(middle, size=(size, size), mode="bilinear", align_corners=False).flip(-1)
 
-    both = Views(2)(frames)
+    both = Views(2, saturations)(frames)
 
-    for found, whole, left in zip(both.split(2), (frames, mirrored), SATURATIONS, strict=True):
+    for found, whole, left in zip(both.split(2), (frames, mirrored), saturations, strict=True):
         torch.testing.assert_close(found, 255 * V.adjust_saturation(whole / 255, left), atol=0.05, rtol=0)
 
 
+def test_a_frame_in_full_colour_is_its_own_first_view() -> None:
+    frames = pictures(1, 32)
+    assert torch.equal(Views(2)(frames)[:1], frames)
+
+
+def test_pure_red_turns_to_its_grey() -> None:
+    red = torch.zeros(1, 3, 32, 32)
+    red[:, 0] = 255
+    first, second = Views(2, (0.5, 0.1))(red)[..., 16, 16]
+    assert first.tolist() == pytest.approx([165.6, 38.1, 38.1], abs=0.05)
+    assert second.tolist() == pytest.approx([94.1, 68.6, 68.6], abs=0.05)
+
+
 def test_one_view_is_the_frame() -> None:
-    frames, views = pictures(2, 32), Views(1)
+    frames, views = pictures(2, 32), Views(1, PALER)
 
     assert views(frames) is frames
     assert FirstView(1)(frames) is frames
@@ -50,18 +66,18 @@ def test_views_are_no_coarser_in_a_trainer_s_bfloat16() -> None:
     frames = pictures(1, 96)
 
     with torch.autocast("cpu", torch.bfloat16):
-        both = Views(2)(frames)
+        both = Views(2, PALER)(frames)
 
-    assert torch.equal(both, Views(2)(frames))
+    assert torch.equal(both, Views(2, PALER)(frames))
 
 
 def test_a_view_that_was_first_looked_at_in_inference_can_be_learned_from() -> None:
     frames = pictures(1, 224).requires_grad_()
     with torch.inference_mode():
-        Views(2)(frames)
+        Views(2, PALER)(frames)
 
     with torch.enable_grad():
-        Views(2)(frames).sum().backward()
+        Views(2, PALER)(frames).sum().backward()
 
     assert frames.grad is not None
     assert float(frames.grad[..., 100:120, 100:120].mean()) > 2.0
@@ -69,14 +85,14 @@ def test_a_view_that_was_first_looked_at_in_inference_can_be_learned_from() -> N
 
 def test_a_graph_knows_of_no_device_and_its_constants_are_its_own() -> None:
     frame = pictures(1, 64)
-    graphs = [torch.export.export(Views(2), (frame,)) for _ in range(2)]
+    graphs = [torch.export.export(Views(2, PALER), (frame,)) for _ in range(2)]
 
     assert not [node for node in graphs[0].graph.nodes if "device" in node.kwargs or "to.dtype" in str(node.target)]
     for constant in graphs[0].constants.values():
         constant.zero_()
-    for found in (graphs[1].module()(frame), Views(2)(frame)):
-        torch.testing.assert_close(found, both_views(frame))
-        assert float(found.mean()) > 50
+    for found in (graphs[1].module()(frame), Views(2, PALER)(frame)):
+        torch.testing.assert_close(found, both_views(frame, PALER))
+        assert all(float(view.mean()) > 50 for view in found)
 
 
 def test_embeddings_are_means_over_views_and_depth_is_of_the_whole_frame(student: Student) -> None:
@@ -84,7 +100,7 @@ def test_embeddings_are_means_over_views_and_depth_is_of_the_whole_frame(student
 
     rgb, depth_embedding, depth = student.encode(frames)
 
-    seen = [student.trunk(view) for view in both_views(frames).chunk(2)]
+    seen = [student.trunk(view) for view in both_views(frames, PALER).chunk(2)]
     heads = [student.depth_head(features) for features in seen]
     assert relative_error(rgb, torch.stack([global_mean(features[-1]) for features in seen]).mean(0)) < 1e-5
     assert relative_error(depth_embedding, torch.stack([embedding for _, embedding in heads]).mean(0)) < 1e-5
@@ -116,11 +132,11 @@ def test_a_graph_holds_the_trunk_once(student: Student) -> None:
 
 def test_a_teacher_looks_twice_at_colours_and_once_at_depth() -> None:
     torch.manual_seed(0)
-    teacher = Teacher(TeacherConfig(trunk="repvit_m0_6", views=2)).eval()
+    teacher = Teacher(TeacherConfig(trunk="repvit_m0_6", views=2, saturations=PALER)).eval()
     frames = pictures(2, 64)
 
     rgb, depth = teacher.encode_rgb(frames), teacher.encode_depth(frames[:, :1])
 
-    views = [global_mean(teacher.rgb_trunk(view)[-1]) for view in both_views(frames).chunk(2)]
+    views = [global_mean(teacher.rgb_trunk(view)[-1]) for view in both_views(frames, PALER).chunk(2)]
     assert relative_error(rgb, torch.stack(views).mean(0)) < 1e-5
     assert relative_error(depth, global_mean(teacher.depth_trunk(frames[:, :1].expand(-1, 3, -1, -1))[-1])) < 1e-5

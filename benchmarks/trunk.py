@@ -25,8 +25,8 @@ def trunk_program(manifest: Manifest, student: "StudentConfig") -> Path | None:
     if all((row.target, row.backend, row.precision) != int8 for row in manifest.artifacts):
         return None
     size = manifest.preprocess.size
-    colours = "-".join(f"{left:g}" for left in student.saturations)
-    name = f"{TRUNK}-int8-{student.trunk}-views{student.views}-{colours}-{size}px"
+    colours = "" if student.views == 1 else "".join(f"-{left:g}" for left in student.saturations)
+    name = f"{TRUNK}-int8-{student.trunk}-views{student.views}{colours}-{size}px"
     return kept_program(name, partial(embedding_program, student, size))
 
 

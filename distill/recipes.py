@@ -3,11 +3,11 @@
 import math
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from core.errors import InputError
 from core.forgery import DEMO, FOOTAGE, STRONG
-from core.models import PALER, STUDENT_SIZES, StudentConfig, TeacherConfig
+from core.models import STUDENT_SIZES, StudentConfig, TeacherConfig
 from core.prepare import PrepareSettings
 from core.pretrained import TrunkWeights
 from core.products import Product, product_named
@@ -220,8 +220,9 @@ def _demo() -> Recipe:
 
 
 def _clips() -> Recipe:
+    product = product_named("clips")
     return Recipe(
-        product=product_named("clips"),
+        product=product,
         prepare=PrepareSettings(forgeries=("self_blend", "swap"), depth="none"),
         corpus=Path("../shared/clips"),
         variants=2,
@@ -235,7 +236,7 @@ def _clips() -> Recipe:
             small=SmallPictures(size=96, share=0.385),
         ),
         teacher=TeacherRecipe(
-            model=TeacherConfig(views=2, saturations=PALER),
+            model=TeacherConfig(**_looks(product)),
             frames=Stage(steps=2600, windows=32, learning_rate=1e-3, validate_every=200, kept_from=0.67, kept="mean"),
             # Short and slow: with so few people a fusion soon knows them, and then says less than its frames do.
             fusion=Stage(steps=150, windows=32, learning_rate=1e-5, validate_every=50),
@@ -278,6 +279,10 @@ def of_size(recipe: Recipe, size: str) -> Recipe:
     config = dict[str, StudentConfig](STUDENT_SIZES.items()).get(size)
     if config is None:
         raise InputError(f"--student {size}: unknown; allowed are {', '.join(STUDENT_SIZES)}")
-    looks = {name: getattr(recipe.product.student, name) for name in ("views", "saturations")}
-    config = config.model_copy(update=looks)
+    config = config.model_copy(update=_looks(recipe.product))
     return replace(recipe, product=replace(recipe.product, student=config))
+
+
+def _looks(product: Product) -> dict[str, Any]:
+    """How its models look at a frame: a student of another size and the teacher as its own student does."""
+    return product.student.model_dump(include={"views", "saturations"})

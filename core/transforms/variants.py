@@ -150,8 +150,8 @@ FEW_PEOPLE = FULL.model_copy(
     }
 )
 """FULL with a milder camera, since most pictures that people take are clean, with little after the forgery, which in a
-small picture would hide what is left of it, and with more pictures without colour, by
-which a model would know its few people's skins."""
+small picture would hide what is left of it, and with more pictures without colour, by which a model would know its few
+people's skins."""
 
 
 @dataclass(frozen=True, kw_only=True)

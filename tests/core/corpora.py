@@ -1,13 +1,30 @@
 """Small corpora and raw stores: what tests of preparation share."""
 
 from collections import defaultdict
+from collections.abc import Iterable
 from pathlib import Path
 
 import lmdb
 
-from core.corpus import Corpus, Entry, VideoLabel
+from core.corpus import INDEX, Corpus, Entry, VideoLabel
 from core.records import VideoRecord
 from core.store import ClipStore
+
+
+def touch(folder: Path, paths: Iterable[str]) -> Path:
+    """Empty files: a corpus is read without opening a video."""
+    for path in paths:
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).touch()
+    return folder
+
+
+def indexed(folder: Path, *rows: str, header: str = "path,label,identity,method,split") -> Path:
+    """A corpus of `rows` of corpus.csv; files are made for the paths that do not begin with `absent`."""
+    folder.mkdir(exist_ok=True)
+    touch(folder, (path for row in rows if not (path := row.split(",")[0]).startswith("absent")))
+    (folder / INDEX).write_text("\n".join([header, *rows]) + "\n")
+    return folder
 
 
 def corpus_of(folder: Path) -> Corpus:

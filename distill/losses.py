@@ -4,6 +4,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+CHANGE_CELL = 8
+"""Side of the places that a forgery's change is told for, px."""
+CHANGE_LEVELS = 8.0
+"""One unit of a change of colour, in levels of 0-255: about what a subtle forgery adds."""
+
 
 def label_loss(logits: Tensor, is_fake: Tensor, smoothing: float = 0.05) -> Tensor:
     """Cross-entropy of logits [N, 2] against labels int64 [N] (1 = fake), with label smoothing."""
@@ -93,6 +98,38 @@ def forged_area_loss(logits: Tensor, masks: Tensor, valid: Tensor) -> Tensor:
         dim=(2, 3), keepdim=True
     )
     return (entropy * known).sum() / known.sum().clamp(min=1.0)
+
+
+def forged_change(fake: Tensor, real: Tensor) -> Tensor:
+    """float32 [P, 4, H/8, W/8]: what a forgery did to each place of frames [P, 3, H, W], RGB, 0-255, any dtype.
+
+    The mean change of red, green and blue, in units of `CHANGE_LEVELS`, and by how much fine detail changed: the
+    logarithm of the mean magnitude of a Laplacian of the channels' mean, in levels, plus one half. H and W are
+    multiples of 8; no frames give no maps.
+    """
+    before, after = real.float(), fake.float()
+    colours = F.avg_pool2d(after - before, CHANGE_CELL) / CHANGE_LEVELS
+    return torch.cat([colours, _fine_detail(after) - _fine_detail(before)], dim=1)
+
+
+def forged_change_loss(maps: Tensor, change: Tensor, valid: Tensor) -> Tensor:
+    """Smooth L1 (quadratic below 0.5) of `maps` against `change`, both [N, 4, h, w], averaged over the valid frames.
+
+    `valid` [N] is 1 where the change is known; 0 where none is. What a forger changed, and not only where, as Li et
+    al. tell it ("Face X-ray for More General Face Forgery Detection", CVPR 2020): colours and sharpness that do not go
+    with what is around them.
+    """
+    known = valid.float()
+    error = F.smooth_l1_loss(maps.float(), change, reduction="none", beta=0.5).mean(dim=(1, 2, 3))
+    return (error * known).sum() / known.sum().clamp(min=1.0)
+
+
+def _fine_detail(frames: Tensor) -> Tensor:
+    """float32 [P, 1, H/8, W/8] of float32 [P, 3, H, W]."""
+    grey = F.pad(frames.mean(dim=1, keepdim=True), (1, 1, 1, 1), mode="replicate")
+    around = grey[..., :-2, 1:-1] + grey[..., 2:, 1:-1] + grey[..., 1:-1, :-2] + grey[..., 1:-1, 2:]
+    edges = (grey[..., 1:-1, 1:-1] - around / 4).abs()
+    return torch.log(F.avg_pool2d(edges, CHANGE_CELL) + 0.5)
 
 
 def depth_loss(depth: Tensor, target: Tensor, valid: Tensor, scales: int = 3) -> Tensor:

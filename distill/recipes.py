@@ -86,6 +86,8 @@ class LossWeights:
     """A forged twin above its own original."""
     area: float = 1.0
     """Where a frame is forged."""
+    change: float = 1.0
+    """What a forged twin changed of its original."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -237,7 +239,7 @@ def _clips() -> Recipe:
         ),
         teacher=TeacherRecipe(
             model=TeacherConfig(**_looks(product)),
-            frames=Stage(steps=2600, windows=32, learning_rate=1e-3, validate_every=200, kept_from=0.67, kept="mean"),
+            frames=Stage(steps=5200, windows=16, learning_rate=1e-3, validate_every=400, kept_from=0.67, kept="mean"),
             # Short and slow: with so few people a fusion soon knows them, and then says less than its frames do.
             fusion=Stage(steps=150, windows=32, learning_rate=1e-5, validate_every=50),
         ),

@@ -20,6 +20,8 @@ from distill.losses import (
     depth_target,
     embedding_loss,
     forged_area_loss,
+    forged_change,
+    forged_change_loss,
     label_loss,
     ranking_loss,
     relation_loss,
@@ -88,26 +90,38 @@ class TrainingStage(L.LightningModule):
         return loss
 
 
+class PlaceHead(nn.Module):
+    """Maps [N, `maps`, S/8, S/8], linear in a trunk's features at an eighth and at a sixteenth of the input's side."""
+
+    def __init__(self, channels: tuple[int, ...], maps: int) -> None:
+        super().__init__()
+        self.fine = nn.Conv2d(channels[1], maps, 1)
+        self.coarse = nn.Conv2d(channels[2], maps, 1)
+
+    def forward(self, features: tuple[Tensor, ...]) -> Tensor:
+        """The maps of `features`, each [N, C, h, w], the finest first."""
+        coarse = F.interpolate(self.coarse(features[2]), scale_factor=2.0, mode="bilinear", align_corners=False)
+        fine: Tensor = self.fine(features[1])
+        return fine + coarse
+
+
 class FrameHeads(nn.Module):
-    """What trains a trunk on single frames: real or fake, and where it was forged.
+    """What trains a trunk on single frames: real or fake, where it was forged, and what that changed.
 
     A fusion begins as the mean of its verdicts, a student's trunk under its teacher's heads; no model has them.
 
     The map of the forged area (after Li et al., "Face X-ray", CVPR 2020) tells the trunk at every place of a frame what
-    one label tells it once, and so brings it to the seams of a forgery in a fraction of the steps.
+    one label tells it once, and so brings it to the seams of a forgery in a fraction of the steps. What was changed, in
+    colour and in detail, tells it what to look for there.
     """
 
     def __init__(self, channels: tuple[int, ...]) -> None:
         super().__init__()
         self.label = nn.Linear(channels[-1], 2)
-        self.fine = nn.Conv2d(channels[1], 1, 1)
-        self.coarse = nn.Conv2d(channels[2], 1, 1)
-
-    def area(self, features: tuple[Tensor, ...]) -> Tensor:
+        self.area = PlaceHead(channels, 1)
         """Logits [N, 1, S/8, S/8] of the share of each place that is forged."""
-        coarse = F.interpolate(self.coarse(features[2]), scale_factor=2.0, mode="bilinear", align_corners=False)
-        fine: Tensor = self.fine(features[1])
-        return fine + coarse
+        self.change = PlaceHead(channels, 4)
+        """[N, 4, S/8, S/8]: see `forged_change`."""
 
 
 def with_heads(model: Teacher | Student, heads: FrameHeads) -> nn.ModuleDict:
@@ -128,7 +142,24 @@ def frame_terms(
     if weights.area:
         known = (batch.face_valid * batch.masked.unsqueeze(1)).flatten()
         terms["area"] = forged_area_loss(heads.area(features), batch.masks.flatten(0, 1), known)
+    if weights.change:
+        terms["change"] = forged_change_loss(heads.change(features), *_changes(batch))
     return terms, logits
+
+
+def _changes(batch: Batch) -> tuple[Tensor, Tensor]:
+    """(float32 [M, 4, S/8, S/8], float32 [M]): what was changed in M = N x F frames, and where that is known.
+
+    Nothing in real ones; in fakes it is known of those beside their own originals.
+    """
+    real, fake = batch.pairs[:, 0], batch.pairs[:, 1]
+    count, slots = batch.slots.shape
+    pairs = forged_change(batch.frames[fake].flatten(0, 1), batch.frames[real].flatten(0, 1))
+    change = pairs.new_zeros(count, slots, *pairs.shape[1:])
+    change[fake] = pairs.view(len(fake), slots, *pairs.shape[1:])
+    known = (batch.is_fake == 0).float()
+    known[fake] = 1.0
+    return change.flatten(0, 1), (batch.face_valid * known.unsqueeze(1)).flatten()
 
 
 class TeacherFrames(TrainingStage):

@@ -15,6 +15,8 @@ from distill.losses import (
     distance_relation_loss,
     embedding_loss,
     forged_area_loss,
+    forged_change,
+    forged_change_loss,
     label_loss,
     ranking_loss,
     relation_loss,
@@ -236,6 +238,39 @@ def test_a_mask_that_is_not_known_counts_nowhere() -> None:
     assert float(forged_area_loss(logits, masks, torch.zeros(1, 2))) == 0.0
 
 
+def test_a_change_of_colour_is_told_by_place_and_channel() -> None:
+    real = torch.full((1, 3, 8, 16), 100, dtype=torch.uint8)
+    fake = real.clone()
+    fake[0, :, :, 8:] += torch.tensor([16, 0, 8], dtype=torch.uint8).view(3, 1, 1)
+    fake[0, 2, :, 8:] -= 16
+
+    change = forged_change(fake, real)
+
+    assert change.shape == (1, 4, 1, 2)
+    assert change[0, :3, 0].tolist() == [[0.0, 2.0], [0.0, 0.0], [0.0, -1.0]]
+
+
+def test_a_change_of_detail_is_told_by_its_ratio() -> None:
+    real = torch.full((1, 3, 8, 8), 100.0)
+    fake = real.clone()
+    # Of the Laplacian 12 at the pixel and 3 at each of its four neighbours, over 64 pixels; half a level beside it.
+    fake[0, :, 3, 3] += 12
+
+    assert forged_change(fake, real).flatten().tolist() == pytest.approx([12 / 64 / 8] * 3 + [math.log(0.875 / 0.5)])
+    assert forged_change(real, fake).flatten()[3] == pytest.approx(math.log(0.5 / 0.875))
+
+
+def test_a_change_is_held_to_where_it_is_known() -> None:
+    maps, change = torch.zeros(3, 4, 1, 1), torch.zeros(3, 4, 1, 1)
+    # Below half a unit the square over 1, beyond it the distance less a quarter; of four maps one is off.
+    change[0, 0], change[1, 1], change[2] = 0.25, 2.0, 9.0
+
+    loss = forged_change_loss(maps, change, torch.tensor([1.0, 1.0, 0.0]))
+
+    assert float(loss) == pytest.approx((0.25**2 / 4 + (2.0 - 0.25) / 4) / 2)
+    assert float(forged_change_loss(maps, change, torch.zeros(3))) == 0.0
+
+
 @given(
     values=st.lists(st.integers(0, 255), min_size=32, max_size=32),
     scale=st.integers(1, 64),
@@ -351,6 +386,7 @@ def test_losses_are_float32_where_training_runs_in_bfloat16() -> None:
             ranking_loss(noise(4), noise(4, seed=1)),
             depth_loss(*maps_of_clips, torch.ones(2, 2)),
             forged_area_loss(noise(2, 2, 4, 4), maps_of_clips[0], torch.ones(2, 2)),
+            forged_change_loss(noise(2, 4, 3, 3), noise(2, 4, 3, 3, seed=1), torch.ones(2)),
         ]
 
     expected = losses()

@@ -16,6 +16,7 @@ from core.models.fusion import TemporalFusion
 from distill.batches import TaughtFrames, TaughtWindows
 from distill.data import Batch
 from distill.losses import (
+    CHANGE_MAPS,
     depth_loss,
     depth_target,
     embedding_loss,
@@ -120,8 +121,8 @@ class FrameHeads(nn.Module):
         self.label = nn.Linear(channels[-1], 2)
         self.area = PlaceHead(channels, 1)
         """Logits [N, 1, S/8, S/8] of the share of each place that is forged."""
-        self.change = PlaceHead(channels, 4)
-        """[N, 4, S/8, S/8]: see `forged_change`."""
+        self.change = PlaceHead(channels, CHANGE_MAPS)
+        """[N, CHANGE_MAPS, S/8, S/8]: see `forged_change`."""
 
 
 def with_heads(model: Teacher | Student, heads: FrameHeads) -> nn.ModuleDict:
@@ -143,23 +144,19 @@ def frame_terms(
         known = (batch.face_valid * batch.masked.unsqueeze(1)).flatten()
         terms["area"] = forged_area_loss(heads.area(features), batch.masks.flatten(0, 1), known)
     if weights.change:
-        terms["change"] = forged_change_loss(heads.change(features), *_changes(batch))
+        maps = heads.change(features)
+        known = (batch.is_fake == 0).float()
+        known[batch.pairs[:, 1]] = 1.0
+        change = forged_change(batch.frames.flatten(0, 1), _originals(batch).flatten(0, 1), maps.shape[-1])
+        terms["change"] = forged_change_loss(maps, change, (batch.face_valid * known.unsqueeze(1)).flatten())
     return terms, logits
 
 
-def _changes(batch: Batch) -> tuple[Tensor, Tensor]:
-    """(float32 [M, 4, S/8, S/8], float32 [M]): what was changed in M = N x F frames, and where that is known.
-
-    Nothing in real ones; in fakes it is known of those beside their own originals.
-    """
-    real, fake = batch.pairs[:, 0], batch.pairs[:, 1]
-    count, slots = batch.slots.shape
-    pairs = forged_change(batch.frames[fake].flatten(0, 1), batch.frames[real].flatten(0, 1))
-    change = pairs.new_zeros(count, slots, *pairs.shape[1:])
-    change[fake] = pairs.view(len(fake), slots, *pairs.shape[1:])
-    known = (batch.is_fake == 0).float()
-    known[fake] = 1.0
-    return change.flatten(0, 1), (batch.face_valid * known.unsqueeze(1)).flatten()
+def _originals(batch: Batch) -> Tensor:
+    """The batch's frames, each forged twin's replaced by those that it was made of."""
+    frames = batch.frames.clone()
+    frames[batch.pairs[:, 1]] = batch.frames[batch.pairs[:, 0]]
+    return frames
 
 
 class TeacherFrames(TrainingStage):

@@ -239,25 +239,30 @@ def test_a_mask_that_is_not_known_counts_nowhere() -> None:
 
 
 def test_a_change_of_colour_is_told_by_place_and_channel() -> None:
-    real = torch.full((1, 3, 8, 16), 100, dtype=torch.uint8)
+    real = torch.full((1, 3, 8, 8), 100, dtype=torch.uint8)
     fake = real.clone()
-    fake[0, :, :, 8:] += torch.tensor([16, 0, 8], dtype=torch.uint8).view(3, 1, 1)
-    fake[0, 2, :, 8:] -= 16
+    # Red grows by 16 levels in the right half, blue falls by 8.
+    fake[0, 0, :, 4:] = 116
+    fake[0, 2, :, 4:] = 92
 
-    change = forged_change(fake, real)
+    red, green, blue, detail = forged_change(fake, real, 2)[0]
 
-    assert change.shape == (1, 4, 1, 2)
-    assert change[0, :3, 0].tolist() == [[0.0, 2.0], [0.0, 0.0], [0.0, -1.0]]
+    assert red.tolist() == [[0.0, 2.0], [0.0, 2.0]]
+    assert green.tolist() == [[0.0, 0.0], [0.0, 0.0]]
+    assert blue.tolist() == [[0.0, -1.0], [0.0, -1.0]]
+    # Grey grows by 8/3: a quarter of that at each pixel along either side of the seam, four of the 16 of a place.
+    assert detail.flatten().tolist() == pytest.approx([math.log((0.5 + 8 / 3 / 4 / 4) / 0.5)] * 4, rel=1e-5)
 
 
 def test_a_change_of_detail_is_told_by_its_ratio() -> None:
     real = torch.full((1, 3, 8, 8), 100.0)
     fake = real.clone()
-    # Of the Laplacian 12 at the pixel and 3 at each of its four neighbours, over 64 pixels; half a level beside it.
+    # 12 levels from its neighbours, each of which is 3 from its own; over 64 pixels, half a level beside it.
     fake[0, :, 3, 3] += 12
+    ratio = 0.875 / 0.5
 
-    assert forged_change(fake, real).flatten().tolist() == pytest.approx([12 / 64 / 8] * 3 + [math.log(0.875 / 0.5)])
-    assert forged_change(real, fake).flatten()[3] == pytest.approx(math.log(0.5 / 0.875))
+    assert forged_change(fake, real, 1).flatten().tolist() == pytest.approx([12 / 64 / 8] * 3 + [math.log(ratio)])
+    assert float(forged_change(real, fake, 1)[0, 3]) == pytest.approx(-math.log(ratio))
 
 
 def test_a_change_is_held_to_where_it_is_known() -> None:
@@ -376,6 +381,7 @@ def test_depth_target_averages_blocks() -> None:
 def test_losses_are_float32_where_training_runs_in_bfloat16() -> None:
     is_fake, valid = torch.tensor([0, 1, 1, 0]), torch.ones(4)
     maps_of_clips = noise(2, 2, 8, 8).abs(), noise(2, 2, 8, 8, seed=1).abs()
+    pictures = noise(2, 3, 8, 8), noise(2, 3, 8, 8, seed=1)
 
     def losses() -> list[Tensor]:
         return [
@@ -386,7 +392,7 @@ def test_losses_are_float32_where_training_runs_in_bfloat16() -> None:
             ranking_loss(noise(4), noise(4, seed=1)),
             depth_loss(*maps_of_clips, torch.ones(2, 2)),
             forged_area_loss(noise(2, 2, 4, 4), maps_of_clips[0], torch.ones(2, 2)),
-            forged_change_loss(noise(2, 4, 3, 3), noise(2, 4, 3, 3, seed=1), torch.ones(2)),
+            forged_change_loss(noise(2, 4, 2, 2), forged_change(*pictures, 2), torch.ones(2)),
         ]
 
     expected = losses()

@@ -4,11 +4,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-CHANGE_LEVELS = 8.0
-"""One unit of a change of colour, in levels of 0-255: about what a subtle forgery adds."""
-CHANGE_MAPS = 4
-"""Of red, green, blue and fine detail."""
-
 
 def label_loss(logits: Tensor, is_fake: Tensor, smoothing: float = 0.05) -> Tensor:
     """Cross-entropy of logits [N, 2] against labels int64 [N] (1 = fake), with label smoothing."""
@@ -25,12 +20,7 @@ def soft_target_loss(logits: Tensor, teacher_logits: Tensor, temperature: float)
 def embedding_loss(embeddings: Tensor, teacher_embeddings: Tensor, valid: Tensor) -> Tensor:
     """1 - cosine between embeddings [N, D], averaged over the rows where `valid` [N] is 1; 0 where none is."""
     distance = 1 - F.cosine_similarity(embeddings.float(), teacher_embeddings.float(), dim=1)
-    return _mean_of_valid(distance, valid)
-
-
-def _mean_of_valid(values: Tensor, valid: Tensor) -> Tensor:
-    """The mean of `values` where `valid`, of their shape, is 1; 0 where it is nowhere."""
-    return (values * valid).sum() / valid.sum().clamp(min=1.0)
+    return (distance * valid).sum() / valid.sum().clamp(min=1.0)
 
 
 def relation_loss(embeddings: Tensor, teacher_embeddings: Tensor, valid: Tensor) -> Tensor:
@@ -102,39 +92,7 @@ def forged_area_loss(logits: Tensor, masks: Tensor, valid: Tensor) -> Tensor:
     entropy = F.binary_cross_entropy_with_logits(logits.float(), wanted, reduction="none").mean(
         dim=(2, 3), keepdim=True
     )
-    return _mean_of_valid(entropy, known)
-
-
-def forged_change(fake: Tensor, real: Tensor, places: int) -> Tensor:
-    """float32 [N, CHANGE_MAPS, places, places]: what a forgery did to `fake` at each place, beside its original `real`.
-
-    Frames are [N, 3, S, S], RGB, 0-255, any dtype; S is a multiple of `places`. The first three maps are the mean
-    change of red, green and blue, in units of `CHANGE_LEVELS`. The fourth is that of fine detail: the difference, fake
-    less real, of log(0.5 + mean of |grey - mean of its four neighbours|), grey being the channels' mean in levels.
-    """
-    assert fake.shape[-1] % places == 0
-    after, before = fake.float(), real.float()
-    size = (places, places)
-    colours = F.adaptive_avg_pool2d(after - before, size) / CHANGE_LEVELS
-    detail = [torch.log(0.5 + F.adaptive_avg_pool2d(_edges(frames), size)) for frames in (after, before)]
-    return torch.cat([colours, detail[0] - detail[1]], dim=1)
-
-
-def forged_change_loss(maps: Tensor, change: Tensor, valid: Tensor) -> Tensor:
-    """Smooth L1 of `maps` against `change`, both [N, C, h, w], averaged over the frames where `valid` [N] is 1.
-
-    Quadratic below half a unit; 0 where no frame is valid. Li et al. ("Face X-ray for More General Face Forgery
-    Detection", CVPR 2020) tell a trunk where a frame was forged; this tells it what does not go with its surroundings.
-    """
-    error = F.smooth_l1_loss(maps.float(), change, reduction="none", beta=0.5)
-    return _mean_of_valid(error.mean(dim=(1, 2, 3)), valid.float())
-
-
-def _edges(frames: Tensor) -> Tensor:
-    """[N, 1, H, W]: how far each pixel of [N, 3, H, W] is from the mean of its four neighbours, in grey."""
-    grey = F.pad(frames.mean(dim=1, keepdim=True), (1, 1, 1, 1), mode="replicate")
-    around = grey[..., :-2, 1:-1] + grey[..., 2:, 1:-1] + grey[..., 1:-1, :-2] + grey[..., 1:-1, 2:]
-    return (grey[..., 1:-1, 1:-1] - around / 4).abs()
+    return (entropy * known).sum() / known.sum().clamp(min=1.0)
 
 
 def depth_loss(depth: Tensor, target: Tensor, valid: Tensor, scales: int = 3) -> Tensor:

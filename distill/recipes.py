@@ -86,8 +86,6 @@ class LossWeights:
     """A forged twin above its own original."""
     area: float = 1.0
     """Where a frame is forged."""
-    change: float = 0.0
-    """What a forged twin changed of its original, in colour and in detail."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -223,7 +221,6 @@ def _demo() -> Recipe:
 
 def _clips() -> Recipe:
     product = product_named("clips")
-    losses = LossWeights(change=1.0)
     return Recipe(
         product=product,
         prepare=PrepareSettings(forgeries=("self_blend", "swap"), depth="none"),
@@ -240,16 +237,14 @@ def _clips() -> Recipe:
         ),
         teacher=TeacherRecipe(
             model=TeacherConfig(**_looks(product)),
-            frames=Stage(steps=5200, windows=16, learning_rate=1e-3, validate_every=400, kept_from=0.67, kept="mean"),
+            frames=Stage(steps=2600, windows=32, learning_rate=1e-3, validate_every=200, kept_from=0.67, kept="mean"),
             # Short and slow: with so few people a fusion soon knows them, and then says less than its frames do.
             fusion=Stage(steps=150, windows=32, learning_rate=1e-5, validate_every=50),
-            losses=losses,
         ),
         student=StudentRecipe(
             frames=Stage(steps=300, windows=32, learning_rate=3e-4, validate_every=100, kept_from=0.8),
             fusion=Stage(steps=150, windows=32, learning_rate=1e-5, validate_every=50),
             quantised=Stage(steps=100, windows=32, learning_rate=1e-5, weight_decay=0.0, validate_every=50),
-            losses=losses,
         ),
     )
 

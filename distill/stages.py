@@ -16,13 +16,10 @@ from core.models.fusion import TemporalFusion
 from distill.batches import TaughtFrames, TaughtWindows
 from distill.data import Batch
 from distill.losses import (
-    CHANGE_MAPS,
     depth_loss,
     depth_target,
     embedding_loss,
     forged_area_loss,
-    forged_change,
-    forged_change_loss,
     label_loss,
     ranking_loss,
     relation_loss,
@@ -91,38 +88,26 @@ class TrainingStage(L.LightningModule):
         return loss
 
 
-class PlaceHead(nn.Module):
-    """Maps [N, `maps`, S/8, S/8], linear in a trunk's features at an eighth and at a sixteenth of the input's side."""
-
-    def __init__(self, channels: tuple[int, ...], maps: int) -> None:
-        super().__init__()
-        self.fine = nn.Conv2d(channels[1], maps, 1)
-        self.coarse = nn.Conv2d(channels[2], maps, 1)
-
-    def forward(self, features: tuple[Tensor, ...]) -> Tensor:
-        """The maps of `features`, each [N, C, h, w], the finest first."""
-        coarse = F.interpolate(self.coarse(features[2]), scale_factor=2.0, mode="bilinear", align_corners=False)
-        fine: Tensor = self.fine(features[1])
-        return fine + coarse
-
-
 class FrameHeads(nn.Module):
-    """What trains a trunk on single frames: real or fake, where it was forged, and what that changed.
+    """What trains a trunk on single frames: real or fake, and where it was forged.
 
     A fusion begins as the mean of its verdicts, a student's trunk under its teacher's heads; no model has them.
 
     The map of the forged area (after Li et al., "Face X-ray", CVPR 2020) tells the trunk at every place of a frame what
-    one label tells it once, and so brings it to the seams of a forgery in a fraction of the steps. What was changed, in
-    colour and in detail, tells it what to look for there.
+    one label tells it once, and so brings it to the seams of a forgery in a fraction of the steps.
     """
 
     def __init__(self, channels: tuple[int, ...]) -> None:
         super().__init__()
         self.label = nn.Linear(channels[-1], 2)
-        self.area = PlaceHead(channels, 1)
+        self.fine = nn.Conv2d(channels[1], 1, 1)
+        self.coarse = nn.Conv2d(channels[2], 1, 1)
+
+    def area(self, features: tuple[Tensor, ...]) -> Tensor:
         """Logits [N, 1, S/8, S/8] of the share of each place that is forged."""
-        self.change = PlaceHead(channels, CHANGE_MAPS)
-        """[N, CHANGE_MAPS, S/8, S/8]: see `forged_change`."""
+        coarse = F.interpolate(self.coarse(features[2]), scale_factor=2.0, mode="bilinear", align_corners=False)
+        fine: Tensor = self.fine(features[1])
+        return fine + coarse
 
 
 def with_heads(model: Teacher | Student, heads: FrameHeads) -> nn.ModuleDict:
@@ -143,20 +128,7 @@ def frame_terms(
     if weights.area:
         known = (batch.face_valid * batch.masked.unsqueeze(1)).flatten()
         terms["area"] = forged_area_loss(heads.area(features), batch.masks.flatten(0, 1), known)
-    if weights.change:
-        maps = heads.change(features)
-        known = (batch.is_fake == 0).float()
-        known[batch.pairs[:, 1]] = 1.0
-        change = forged_change(batch.frames.flatten(0, 1), _originals(batch).flatten(0, 1), maps.shape[-1])
-        terms["change"] = forged_change_loss(maps, change, (batch.face_valid * known.unsqueeze(1)).flatten())
     return terms, logits
-
-
-def _originals(batch: Batch) -> Tensor:
-    """The batch's frames, each forged twin's replaced by those that it was made of."""
-    frames = batch.frames.clone()
-    frames[batch.pairs[:, 1]] = batch.frames[batch.pairs[:, 0]]
-    return frames
 
 
 class TeacherFrames(TrainingStage):

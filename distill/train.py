@@ -46,7 +46,7 @@ from distill.training import Sides, Training, sides_of
 
 RUN = "run.json"
 RECORD = "record.json"
-STAGES_FORMAT = 3
+STAGES_FORMAT = 2
 """Changes with what a run's stages hold and begin with: one that stands in the middle does not go on as another."""
 EMBEDDINGS, TARGETS = "embeddings", "targets"
 """Folders in the store: runs on the same clips share what models said of them."""

@@ -21,14 +21,13 @@ MACHINE = Machine(device="cpu")
 
 
 def test_every_term_that_counts_is_left_out_once() -> None:
-    told = replace(recipe_named("demo").student, losses=LossWeights(ranking=0.0, change=1.0))
+    told = replace(recipe_named("demo").student, losses=LossWeights(ranking=0.0))
 
     names = [arm.name for arm in arms_of(told, depth_trained=True)]
 
     assert names[:2] == ["all terms", "no teacher"]
     assert [name for name in names if name.startswith("without")] == [
         *("without label", "without soft", "without embedding", "without relation", "without depth", "without area"),
-        "without change",
     ]
     assert "without depth" not in [arm.name for arm in arms_of(told, depth_trained=False)]
 

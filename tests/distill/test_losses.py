@@ -15,8 +15,6 @@ from distill.losses import (
     distance_relation_loss,
     embedding_loss,
     forged_area_loss,
-    forged_change,
-    forged_change_loss,
     label_loss,
     ranking_loss,
     relation_loss,
@@ -238,44 +236,6 @@ def test_a_mask_that_is_not_known_counts_nowhere() -> None:
     assert float(forged_area_loss(logits, masks, torch.zeros(1, 2))) == 0.0
 
 
-def test_a_change_of_colour_is_told_by_place_and_channel() -> None:
-    real = torch.full((1, 3, 8, 8), 100, dtype=torch.uint8)
-    fake = real.clone()
-    # Red grows by 16 levels in the right half, blue falls by 8.
-    fake[0, 0, :, 4:] = 116
-    fake[0, 2, :, 4:] = 92
-
-    red, green, blue, detail = forged_change(fake, real, 2)[0]
-
-    assert red.tolist() == [[0.0, 2.0], [0.0, 2.0]]
-    assert green.tolist() == [[0.0, 0.0], [0.0, 0.0]]
-    assert blue.tolist() == [[0.0, -1.0], [0.0, -1.0]]
-    # Grey grows by 8/3: a quarter of that at each pixel along either side of the seam, four of the 16 of a place.
-    assert detail.flatten().tolist() == pytest.approx([math.log((0.5 + 8 / 3 / 4 / 4) / 0.5)] * 4, rel=1e-5)
-
-
-def test_a_change_of_detail_is_told_by_its_ratio() -> None:
-    real = torch.full((1, 3, 8, 8), 100.0)
-    fake = real.clone()
-    # 12 levels from its neighbours, each of which is 3 from its own; over 64 pixels, half a level beside it.
-    fake[0, :, 3, 3] += 12
-    ratio = 0.875 / 0.5
-
-    assert forged_change(fake, real, 1).flatten().tolist() == pytest.approx([12 / 64 / 8] * 3 + [math.log(ratio)])
-    assert float(forged_change(real, fake, 1)[0, 3]) == pytest.approx(-math.log(ratio))
-
-
-def test_a_change_is_held_to_where_it_is_known() -> None:
-    maps, change = torch.zeros(3, 4, 1, 1), torch.zeros(3, 4, 1, 1)
-    # Below half a unit the square over 1, beyond it the distance less a quarter; of four maps one is off.
-    change[0, 0], change[1, 1], change[2] = 0.25, 2.0, 9.0
-
-    loss = forged_change_loss(maps, change, torch.tensor([1.0, 1.0, 0.0]))
-
-    assert float(loss) == pytest.approx((0.25**2 / 4 + (2.0 - 0.25) / 4) / 2)
-    assert float(forged_change_loss(maps, change, torch.zeros(3))) == 0.0
-
-
 @given(
     values=st.lists(st.integers(0, 255), min_size=32, max_size=32),
     scale=st.integers(1, 64),
@@ -381,7 +341,6 @@ def test_depth_target_averages_blocks() -> None:
 def test_losses_are_float32_where_training_runs_in_bfloat16() -> None:
     is_fake, valid = torch.tensor([0, 1, 1, 0]), torch.ones(4)
     maps_of_clips = noise(2, 2, 8, 8).abs(), noise(2, 2, 8, 8, seed=1).abs()
-    pictures = noise(2, 3, 8, 8), noise(2, 3, 8, 8, seed=1)
 
     def losses() -> list[Tensor]:
         return [
@@ -392,7 +351,6 @@ def test_losses_are_float32_where_training_runs_in_bfloat16() -> None:
             ranking_loss(noise(4), noise(4, seed=1)),
             depth_loss(*maps_of_clips, torch.ones(2, 2)),
             forged_area_loss(noise(2, 2, 4, 4), maps_of_clips[0], torch.ones(2, 2)),
-            forged_change_loss(noise(2, 4, 2, 2), forged_change(*pictures, 2), torch.ones(2)),
         ]
 
     expected = losses()

@@ -26,7 +26,8 @@ def trunk_program(manifest: Manifest, student: "StudentConfig") -> Path | None:
         return None
     size = manifest.preprocess.size
     colours = "" if student.views == 1 else "".join(f"-{left:g}" for left in student.saturations)
-    name = f"{TRUNK}-int8-{student.trunk}-views{student.views}{colours}-{size}px"
+    light = "-standardised" if student.standardised else ""
+    name = f"{TRUNK}-int8-{student.trunk}-views{student.views}{colours}{light}-{size}px"
     return kept_program(name, partial(embedding_program, student, size))
 
 
@@ -44,7 +45,7 @@ def embedding_program(student: "StudentConfig", size: int) -> "tuple[nn.Module, 
 
         def __init__(self) -> None:
             super().__init__()
-            self.views, self.mean_of_views = Views(student.views, student.saturations), MeanOfViews(student.views)
+            self.views, self.mean_of_views = Views(student), MeanOfViews(student.views)
             self.trunk = Trunk(student.trunk)
             self.trunk.fuse()
 

@@ -25,7 +25,7 @@ PRODUCTS = {
         Product(
             name="clips",
             preprocess=PreprocessSpec(size=160, margin=1.6),
-            student=StudentConfig(views=2, saturations=PALER),
+            student=StudentConfig(views=2, saturations=PALER, standardised=True),
         ),
         Product(name="faceforensics", preprocess=PreprocessSpec(size=224, margin=1.5)),
     )

@@ -15,25 +15,30 @@ from distill.targets import judged_alone, window_logits
 
 @torch.inference_mode()
 def score(model: Teacher | Student, streams: Streams, data: ClipData) -> list[ScoredWindow]:
-    """Logits of every judged window of `data`, embedded without variants, and of each of its frames judged alone."""
+    """Logits of every judged window of `data` in each of its variants, and of each of its frames judged alone.
+
+    A variant is a video of its own, and so is a twin.
+    """
     model = model.eval()
     scored = []
-    for rows, logits in window_logits(model, streams, 0, range(len(streams.windows)), size=64):
-        rgb, depth, face_valid, depth_valid = streams.at([0] * len(rows), rows)
-        place, slots = torch.nonzero(face_valid, as_tuple=True)
-        valid = face_valid[place, slots], depth_valid[place, slots]
-        frames = judged_alone(model, rgb[place, slots], depth[place, slots], slots, valid)
-        for row, (real, fake) in zip(rows, logits.tolist(), strict=True):
-            window = data.windows[streams.windows[row]]
-            scored.append(
-                ScoredWindow(
-                    # A forgery made in preparation shares its video's path with the original.
-                    video=window.record.key,
-                    is_fake=window.is_fake,
-                    logits=(real, fake),
-                    frame_logits=tuple((real, fake) for real, fake in frames[place == row - rows[0]].tolist()),
+    for k in range(len(streams.keys)):
+        for rows, logits in window_logits(model, streams, k, range(len(streams.windows)), size=64):
+            rgb, depth, face_valid, depth_valid = streams.at([k] * len(rows), rows)
+            place, slots = torch.nonzero(face_valid, as_tuple=True)
+            valid = face_valid[place, slots], depth_valid[place, slots]
+            frames = judged_alone(model, rgb[place, slots], depth[place, slots], slots, valid)
+            for row, (real, fake) in zip(rows, logits.tolist(), strict=True):
+                window = data.windows[streams.windows[row]]
+                # A forgery made in preparation shares its video's path with the original, but not its key.
+                video = f"{window.record.key} {window.forged} {k}" if data.variants else window.record.key
+                scored.append(
+                    ScoredWindow(
+                        video=video,
+                        is_fake=window.is_fake,
+                        logits=(real, fake),
+                        frame_logits=tuple((real, fake) for real, fake in frames[place == row - rows[0]].tolist()),
+                    )
                 )
-            )
     return scored
 
 

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from core.errors import InputError
 from core.forgery import DEMO, FOOTAGE, STRONG
-from core.models import STUDENT_SIZES, StudentConfig, TeacherConfig
+from core.models import STUDENT_SIZES, Looks, StudentConfig, TeacherConfig
 from core.prepare import PrepareSettings
 from core.pretrained import TrunkWeights
 from core.products import Product, product_named
@@ -188,6 +188,12 @@ class Recipe:
     twins: TwinSettings = TwinSettings()
     sampling: FrameSampling = FrameSampling()
     threshold: Threshold = Threshold()
+    calibration_variants: int = 0
+    """Of each real validation video and of a forged twin of each, to fit temperature and threshold on.
+
+    0: on the validation videos as they are. Where cameras are few, their people as they are stand further from zero
+    than strangers before a camera of their own; varied as in training they stand nearer to those.
+    """
     teacher: TeacherRecipe
     student: StudentRecipe
 
@@ -227,6 +233,7 @@ def _clips() -> Recipe:
         corpus=Path("../shared/clips"),
         variants=2,
         augmentation=FEW_PEOPLE,
+        calibration_variants=8,
         twins=TwinSettings(forgeries=(FOOTAGE, STRONG), swap_share=0.2),
         sampling=FrameSampling(
             slots=1,
@@ -285,4 +292,4 @@ def of_size(recipe: Recipe, size: str) -> Recipe:
 
 def _looks(product: Product) -> dict[str, Any]:
     """How its models look at a frame: a student of another size and the teacher as its own student does."""
-    return product.student.model_dump(include={"views", "saturations"})
+    return product.student.model_dump(include=set(Looks.model_fields))

@@ -147,7 +147,7 @@ class TeacherFrames(TrainingStage):
     def training_step(self, batch: TaughtFrames) -> Tensor:
         """What tells frames apart by RGB, and by depth where it is known."""
         clips = batch.clips
-        features = self.teacher.rgb_trunk(pixels(clips.frames.flatten(0, 1)))
+        features = self.teacher.rgb_trunk(self.teacher.views.once(pixels(clips.frames.flatten(0, 1))))
         terms, _ = frame_terms(self.heads, global_mean(features[-1]), features, clips, self.losses)
         valid = clips.depth_valid[:, 0] > 0
         # One slot of each clip at every other step: depth holds the smaller part of the evidence.
@@ -193,7 +193,7 @@ class StudentFrames(TrainingStage):
     def training_step(self, batch: TaughtFrames) -> Tensor:
         """Every term whose weight is not 0, each logged."""
         clips, weights = batch.clips, self.losses
-        features = self.student.trunk(pixels(clips.frames.flatten(0, 1)))
+        features = self.student.trunk(self.student.views.once(pixels(clips.frames.flatten(0, 1))))
         rgb = global_mean(features[-1])
         terms, logits = frame_terms(self.heads, rgb, features, clips, weights)
         # (student's, teacher's, valid) of each stream that there is something to learn of.

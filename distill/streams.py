@@ -14,7 +14,6 @@ from core.decision import WINDOW
 from core.embeddings import EmbeddingCache
 from core.models import Student, Teacher
 from core.models.backbone import Trunk
-from core.models.views import BORDER
 from core.runs import weights_sha256
 from distill.data import Batch, ClipData
 
@@ -100,7 +99,7 @@ class FusedEncoder:
     def __init__(self, model: Teacher | Student) -> None:
         parts = (model.trunk, model.depth_head) if isinstance(model, Student) else (model.rgb_trunk, model.depth_trunk)
         digests = "/".join(weights_sha256(part)[:32] for part in parts)
-        self.digest = f"{model.config.role}/{model.config.views}/{model.config.saturations}/{BORDER}/{digests}"
+        self.digest = f"{model.config.role}/{model.config.looks}/{digests}"
         """Of all that embeddings depend on."""
         self._model = copy.deepcopy(model).eval()
         for trunk in self._model.modules():

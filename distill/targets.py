@@ -19,7 +19,6 @@ from core.decision import WINDOW
 from core.errors import InputError
 from core.kept_values import KeptValues
 from core.models import Student, Teacher
-from core.models.views import BORDER
 from core.runs import weights_sha256
 from distill.data import Batch, ClipData
 from distill.streams import FusedEncoder, Streams
@@ -71,7 +70,7 @@ class TargetStore(KeptValues):
 def digest_of(teacher: Teacher) -> str:
     """Of all that its answers depend on: how often it looks and how many heads it has do not show in its weights."""
     architecture = hashlib.sha256(teacher.config.model_dump_json().encode()).hexdigest()
-    return f"{architecture[:16]}/{BORDER}/{weights_sha256(teacher)[:32]}"
+    return f"{architecture[:16]}/{teacher.config.looks}/{weights_sha256(teacher)[:32]}"
 
 
 class FrameTeaching:

@@ -42,7 +42,7 @@ from distill.fit import THIS_MACHINE, Machine
 from distill.recipes import Recipe, Stage
 from distill.rendering import Renderer, rendering_workers
 from distill.targets import TargetStore
-from distill.training import Sides, Training, sides_of
+from distill.training import Side, Sides, Training, sides_of
 
 RUN = "run.json"
 RECORD = "record.json"
@@ -171,13 +171,15 @@ def _run(opened: Opened, recipe: Recipe, store: ClipStore, records: list[VideoRe
 
 
 def _judged(opened: Opened, role: Role, model: Teacher | Student, records: list[VideoRecord]) -> Judged:
-    scored: dict[Split, list[ScoredWindow]] = {}
+    def scores(side: Side) -> list[ScoredWindow]:
+        data = opened.sides.whole(side)
+        return score(model, opened.training.streams(role, model, side), data) if data.judged else []
+
     held_out: tuple[Split, ...] = ("val", "test")
-    for split in held_out:
-        data = opened.sides.held_out(split)
-        scored[split] = score(model, opened.training.streams(role, model, split), data) if data.judged else []
+    scored = {split: scores(split) for split in held_out}
     recipe = opened.recipe
-    calibration = calibrated(scored["val"], recipe.product.decision, recipe.threshold)
+    fitted_on = scores("calibration") if recipe.calibration_variants else scored["val"]
+    calibration = calibrated(fitted_on, recipe.product.decision, recipe.threshold)
     metrics: dict[str, Metrics] = {
         split: metrics_of(scored[split], [r for r in records if r.split == split], calibration.decision)
         for split in held_out

@@ -2,11 +2,12 @@
 
 import copy
 import fcntl
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -19,7 +20,7 @@ from core.preprocess import PreprocessSpec
 from core.pretrained import load_trunks
 from distill.batches import Beginning, FrameSteps, WindowSteps, validation_frames, validation_windows
 from distill.beginnings import begin_as_mean
-from distill.data import ClipData
+from distill.data import ClipData, TwinSettings
 from distill.fit import Machine, StageRecord, fit
 from distill.recipes import Primer, Recipe, Stage, StudentRecipe
 from distill.rendering import Renderer
@@ -28,6 +29,7 @@ from distill.streams import Streams, embed
 from distill.targets import TargetStore, frame_teaching, window_teaching
 
 VALIDATION_SLOTS = 4
+Side = Split | Literal["calibration"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,10 +47,12 @@ class Sides:
     val_frames: ClipData
     val: ClipData
     test: ClipData
+    calibration: ClipData
+    """What temperature and threshold are fitted on: `val`, or a window of each of its real videos in variants."""
 
-    def held_out(self, split: Split) -> ClipData:
-        """Whole windows of val or test, as they are."""
-        return self.val if split == "val" else self.test
+    def whole(self, side: Side) -> ClipData:
+        """Whole windows: of train and calibration in variants, of val and test as they are."""
+        return {"train": self.train, "val": self.val, "test": self.test, "calibration": self.calibration}[side]
 
 
 def sides_of(recipe: Recipe, renderer: Renderer, windows: dict[Split, list[ClipWindow]]) -> Sides:
@@ -58,28 +62,31 @@ def sides_of(recipe: Recipe, renderer: Renderer, windows: dict[Split, list[ClipW
     small = full if told.small is None else PreprocessSpec(**{**full.model_dump(), "size": told.small.size})
 
     def side(
-        split: Split,
+        shown: Sequence[ClipWindow],
         *,
         variants: int = 0,
         slots: int | None = None,
         drawn: Recipe | Primer = recipe,
+        twins: TwinSettings | None = None,
         spec: PreprocessSpec = full,
     ) -> ClipData:
         return ClipData(
             renderer,
-            windows[split],
+            shown,
             spec,
             min_coverage=recipe.product.decision.min_coverage,
             variants=variants,
             augmentation=drawn.augmentation,
-            twins=drawn.twins,
+            twins=drawn.twins if twins is None else twins,
             seed=recipe.seed,
             slots=slots,
         )
 
     def frames(drawn: Recipe | Primer = recipe, spec: PreprocessSpec = full) -> ClipData:
-        return side("train", variants=told.variants, slots=told.slots, drawn=drawn, spec=spec)
+        return side(windows["train"], variants=told.variants, slots=told.slots, drawn=drawn, spec=spec)
 
+    val = side(windows["val"])
+    stored_alike = TwinSettings(forgeries=(recipe.prepare.forgery,), swap_share=0.5)
     return Sides(
         train_frames=frames(),
         beginning=Beginning(
@@ -88,12 +95,24 @@ def sides_of(recipe: Recipe, renderer: Renderer, windows: dict[Split, list[ClipW
             small=None if told.small is None else frames(spec=small),
             small_share=0.0 if told.small is None else told.small.share,
         ),
-        train=side("train", variants=recipe.variants),
-        train_plain=side("train"),
-        val_frames=side("val", slots=VALIDATION_SLOTS),
-        val=side("val"),
-        test=side("test"),
+        train=side(windows["train"], variants=recipe.variants),
+        train_plain=side(windows["train"]),
+        val_frames=side(windows["val"], slots=VALIDATION_SLOTS),
+        val=val,
+        test=side(windows["test"]),
+        calibration=side(_one_of_each_real(windows["val"]), variants=recipe.calibration_variants, twins=stored_alike)
+        if recipe.calibration_variants
+        else val,
     )
+
+
+def _one_of_each_real(windows: Sequence[ClipWindow]) -> list[ClipWindow]:
+    """Of each real video the window that shows most of a face."""
+    of_video: dict[str, list[ClipWindow]] = defaultdict(list)
+    for window in windows:
+        if not window.is_fake:
+            of_video[window.record.key].append(window)
+    return [max(rows, key=lambda window: len(window.valid_slots)) for rows in of_video.values()]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -241,13 +260,13 @@ class Training:
         )
         self._fit(f"{prefix}_fusion", fusion, steps, validation_windows(val))
 
-    def streams(self, title: str, model: Teacher | Student, split: Split) -> Streams:
+    def streams(self, title: str, model: Teacher | Student, side: Side) -> Streams:
         """Both streams of a side's whole windows."""
-        data = self._sides.train if split == "train" else self._sides.held_out(split)
+        data = self._sides.whole(side)
         with self._alone():
-            streams = embed(f"{title} on {split}", model, data, self._cache, depth_trained=self._depth_trained)
+            streams = embed(f"{title} on {side}", model, data, self._cache, depth_trained=self._depth_trained)
         if streams.encoded:
-            self.embedded.append({"model": title, "side": split, "clips": streams.encoded, "seconds": streams.seconds})
+            self.embedded.append({"model": title, "side": side, "clips": streams.encoded, "seconds": streams.seconds})
         return streams
 
     def _frames(self, stage: Stage, *, seed: int | None = None, begins: bool = False) -> FrameSteps:

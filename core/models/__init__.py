@@ -3,7 +3,7 @@
 from core.models.methods import METHODS, TENSORS, Classify, Encode
 from core.models.student import STUDENT_SIZES, Student, StudentConfig, StudentSize
 from core.models.teacher import Teacher, TeacherConfig
-from core.models.views import PALER
+from core.models.views import PALER, Looks
 
 __all__ = [
     "METHODS",
@@ -12,6 +12,7 @@ __all__ = [
     "TENSORS",
     "Classify",
     "Encode",
+    "Looks",
     "Student",
     "StudentConfig",
     "StudentSize",

@@ -2,26 +2,20 @@
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from torch import Tensor, nn
 
 from core.models.backbone import Trunk, TrunkName, global_mean
 from core.models.depth_head import DepthHead
 from core.models.fusion import FusionConfig, TemporalFusion
-from core.models.views import FULL_COLOUR, FirstView, MeanOfViews, Saturations, ViewCount, Views
+from core.models.views import FirstView, Looks, MeanOfViews, Views
 
 
-class StudentConfig(BaseModel):
+class StudentConfig(Looks):
     """Everything that rebuilds the architecture; D, the width of an embedding, is the trunk's."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     role: Literal["student"] = "student"
     trunk: TrunkName = "repvit_m0_9"
-    views: ViewCount = 1
-    """2: twice the time of trunk and depth head; what is said of unknown people depends less on how they are framed."""
-    saturations: Saturations = FULL_COLOUR
-    """Of two views; less than 1 makes what is said of unknown people depend less on the colour of their skin."""
     depth_width: int = Field(default=32, gt=0)
     fusion: FusionConfig = FusionConfig()
 
@@ -49,7 +43,7 @@ class Student(nn.Module):
     def __init__(self, config: StudentConfig) -> None:
         super().__init__()
         self.config = config
-        self.views = Views(config.views, config.saturations)
+        self.views = Views(config)
         self.mean_of_views, self.first_view = MeanOfViews(config.views), FirstView(config.views)
         self.trunk = Trunk(config.trunk)
         self.depth_head = DepthHead(self.trunk.channels, width=config.depth_width, embed_dim=self.trunk.embed_dim)

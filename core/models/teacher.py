@@ -2,25 +2,18 @@
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
 from torch import Tensor, nn
 
 from core.models.backbone import Trunk, TrunkName, global_mean
 from core.models.fusion import FusionConfig, TemporalFusion
-from core.models.views import FULL_COLOUR, MeanOfViews, Saturations, ViewCount, Views
+from core.models.views import Looks, MeanOfViews, Views
 
 
-class TeacherConfig(BaseModel):
-    """Everything that rebuilds the architecture; the defaults are the reference's."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
+class TeacherConfig(Looks):
+    """Everything that rebuilds the architecture; the defaults are the reference's. Its looks are at RGB alone."""
 
     role: Literal["teacher"] = "teacher"
     trunk: TrunkName = "repvit_m0_9"
-    views: ViewCount = 1
-    """How often the RGB trunk looks at a frame; the other looks once at its depth."""
-    saturations: Saturations = FULL_COLOUR
-    """Of two views of RGB."""
     fusion: FusionConfig = FusionConfig(width=384, heads=2, layers=1, feed_forward=1024, norm="layer")
 
 
@@ -30,7 +23,7 @@ class Teacher(nn.Module):
     def __init__(self, config: TeacherConfig) -> None:
         super().__init__()
         self.config = config
-        self.views, self.mean_of_views = Views(config.views, config.saturations), MeanOfViews(config.views)
+        self.views, self.mean_of_views = Views(config), MeanOfViews(config.views)
         self.rgb_trunk = Trunk(config.trunk)
         self.depth_trunk = Trunk(config.trunk)
         self.fusion = TemporalFusion(self.rgb_trunk.embed_dim, config.fusion)

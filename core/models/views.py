@@ -1,5 +1,6 @@
 """How often a trunk looks at a frame: at all of it, and at its middle, larger and mirrored; and how pale it sees it."""
 
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Literal
 
@@ -7,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 import torch.nn.functional as F
+from pydantic import BaseModel, ConfigDict
 from torch import Tensor, nn
 from torch.utils._python_dispatch import _disable_current_modes
 
@@ -21,10 +23,35 @@ PALER: Saturations = (0.5, 0.1)
 """A trunk that saw few people holds the colour of a skin for a forger's tint; in pictures that are paler than most of
 those it learned from it goes by the rest."""
 
-BORDER = 10
+_BORDER = 10
 """A view of the middle leaves out one part in so many of the frame's side, at each border."""
 _LUMA = (0.299, 0.587, 0.114)
 """Of red, green and blue in grey (ITU-R BT.601)."""
+_AROUND = 0.15
+"""Of the frame's side, at each border: what the light of a standardised frame is not measured on."""
+_BRIGHTNESS, _CONTRAST = 115.0, 45.0
+"""Mean and standard deviation of the grey inside, in levels of 0-255."""
+_FLAT = 8.0
+"""A standard deviation below this is taken for it: what shows next to nothing is not blown up."""
+
+
+class Looks(BaseModel):
+    """How an architecture's trunk is shown a frame: part of its configuration."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    views: ViewCount = 1
+    """2: twice the time of trunk and depth head; what is said of unknown people depends less on how they are framed."""
+    saturations: Saturations = FULL_COLOUR
+    """Of two views; less than 1 makes what is said of unknown people depend less on the colour of their skin."""
+    standardised: bool = False
+    """Every frame at the same brightness and contrast; what is said depends less on cameras and light."""
+
+    @property
+    def looks(self) -> str:
+        """Names all that is shown of a frame, for keys of what was made of it."""
+        light = f"{_AROUND}/{_BRIGHTNESS}/{_CONTRAST}/{_FLAT}" if self.standardised else "as it is"
+        return f"{self.views}/{self.saturations}/{_BORDER}/{light}"
 
 
 class OfViews(nn.Module):
@@ -40,26 +67,32 @@ class Views(OfViews):
 
     What a model makes of people that it never saw changes with how they are framed; the mean over views changes less
     (test-time augmentation: Krizhevsky, Sutskever and Hinton, "ImageNet Classification with Deep Convolutional Neural
-    Networks", NeurIPS 2012, section 4.1). It changes with the colour of their skin too: hence `saturations`. Both views
-    are one batch, so that a program holds the trunk's weights once.
+    Networks", NeurIPS 2012, section 4.1). It changes with the colour of their skin too: hence `saturations`; and with
+    the camera's exposure: hence `standardised`. Both views are one batch, so that a program holds the trunk's weights
+    once.
     """
 
-    def __init__(self, count: ViewCount, saturations: Saturations = FULL_COLOUR) -> None:
-        super().__init__(count)
-        self.saturations = saturations
+    def __init__(self, looks: Looks) -> None:
+        super().__init__(looks.views)
+        self.saturations, self.standardised = looks.saturations, looks.standardised
 
     def forward(self, frame: Tensor) -> Tensor:
-        """float32 [count B, 3, S, S]: `both_views` of `frame` [B, 3, S, S], RGB, 0-255, or the frame itself.
+        """float32 [count B, 3, S, S]: `both_views` of `frame` [B, 3, S, S], RGB, 0-255, or the frame by itself.
 
         Never in an autocast's precision.
         """
-        if self.count == 1:
-            return frame
-        if torch.is_autocast_enabled(frame.device.type):
-            with torch.autocast(frame.device.type, enabled=False):
-                return both_views(frame, self.saturations)
-        # Without a context, which a graph would record.
-        return both_views(frame, self.saturations)
+        return _in_full_precision(self._shown, frame)
+
+    def once(self, frame: Tensor) -> Tensor:
+        """float32 [B, 3, S, S]: what a trunk learns from, the whole `frame` in full colour, standardised if views are.
+
+        Never in an autocast's precision.
+        """
+        return _in_full_precision(standardised, frame) if self.standardised else frame
+
+    def _shown(self, frame: Tensor) -> Tensor:
+        seen = standardised(frame) if self.standardised else frame
+        return seen if self.count == 1 else both_views(seen, self.saturations)
 
 
 class MeanOfViews(OfViews):
@@ -98,6 +131,34 @@ def both_views(frame: Tensor, saturations: Saturations = FULL_COLOUR) -> Tensor:
     return torch.cat(views)
 
 
+def standardised(frame: Tensor) -> Tensor:
+    """[B, 3, S, S]: each `frame` [B, 3, S, S], float32, RGB, 0-255, at the same brightness and contrast.
+
+    One factor and one offset a frame bring mean and standard deviation of its grey, without a border, to 115 and 45; so
+    values leave 0-255. By products with constant vectors, as in `both_views`, and in units of 64 levels about 128, so
+    that squares fit into float16 where a device computes in that.
+    """
+    grey, inside = _measures(frame.shape[-1], frame.device)
+    light = (F.linear(frame.permute(0, 2, 3, 1), grey).permute(0, 3, 1, 2) - 128.0) * (1 / 64)
+    mean = _measured(light, inside)
+    away = light - mean
+    spread = _measured(away * away, inside).sqrt().clamp(min=_FLAT / 64)
+    return (frame - (mean * 64.0 + 128.0)) / (spread * (64 / _CONTRAST)) + _BRIGHTNESS
+
+
+def _in_full_precision(shown: Callable[[Tensor], Tensor], frame: Tensor) -> Tensor:
+    if torch.is_autocast_enabled(frame.device.type):
+        with torch.autocast(frame.device.type, enabled=False):
+            return shown(frame)
+    # Without a context, which a graph would record.
+    return shown(frame)
+
+
+def _measured(picture: Tensor, inside: Tensor) -> Tensor:
+    """[B, 1, 1, 1]: the sum of `picture` [B, 1, S, S], weighted by `inside` [1, S] across and down."""
+    return F.linear(F.linear(picture, inside).transpose(2, 3), inside)
+
+
 def _coloured(view: Tensor, colours: Tensor) -> Tensor:
     """`view` [B, 3, S, S] with the products of its colours and `colours` [3, 3]."""
     return F.linear(view.permute(0, 2, 3, 1), colours).permute(0, 3, 1, 2)
@@ -105,15 +166,29 @@ def _coloured(view: Tensor, colours: Tensor) -> Tensor:
 
 @torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]
 def _constants(size: int, saturations: Saturations, device: torch.device) -> list[Tensor]:
-    """`_matrices` as new tensors of numbers, even while a graph is recorded, whose own constants they become."""
+    """`_matrices` on `device`."""
+    return _of_their_own(_matrices(size, saturations), device)
+
+
+@torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]
+def _measures(size: int, device: torch.device) -> list[Tensor]:
+    """What makes grey of a pixel, [1, 3], and the weight of each place along a side of what is measured, [1, S]."""
+    border = round(size * _AROUND)
+    inside = np.zeros((1, size), np.float32)
+    inside[:, border : size - border] = 1 / (size - 2 * border)
+    return _of_their_own((np.array([_LUMA], np.float32), inside), device)
+
+
+def _of_their_own(matrices: tuple[npt.NDArray[np.float32], ...], device: torch.device) -> list[Tensor]:
+    """As new tensors of numbers, even while a graph is recorded, whose own constants they become."""
     with torch.inference_mode(False), _disable_current_modes():
-        return [torch.tensor(matrix, device=device) for matrix in _matrices(size, saturations)]
+        return [torch.tensor(matrix, device=device) for matrix in matrices]
 
 
 @lru_cache
 def _matrices(size: int, saturations: Saturations) -> tuple[npt.NDArray[np.float32], ...]:
     """Columns and rows of the middle by those of a frame, [S, S]; then the colours of each view by its own, [3, 3]."""
-    border = size // BORDER
+    border = size // _BORDER
     shown = np.arange(border, size - border)
     places = (np.arange(size) + 0.5) * (len(shown) / size) - 0.5
     down = np.stack([np.interp(places, shown - border, row) for row in np.eye(size)[:, shown]], axis=1)

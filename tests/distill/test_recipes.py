@@ -106,8 +106,7 @@ def test_a_student_of_another_size_looks_as_its_teacher_does(name: str) -> None:
     recipe = of_size(recipe_named(name), "m0_6")
 
     assert recipe.product.student.trunk == "repvit_m0_6"
-    assert recipe.product.student.views == recipe.teacher.model.views == PRODUCTS[name].student.views
-    assert recipe.product.student.saturations == recipe.teacher.model.saturations == PRODUCTS[name].student.saturations
+    assert recipe.product.student.looks == recipe.teacher.model.looks == PRODUCTS[name].student.looks
 
 
 def test_an_unknown_size_lists_the_allowed_ones() -> None:

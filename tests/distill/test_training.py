@@ -9,20 +9,25 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from core.clips import windows_of
 from core.embeddings import EmbeddingCache
 from core.errors import InputError
+from core.metrics import ScoredWindow
 from core.models import Teacher, TeacherConfig
 from core.models.fusion import FusionConfig, TemporalFusion
 from core.preprocess import PreprocessSpec
 from core.runs import METRICS, read_tensors
 from core.store import ClipStore
 from distill.batches import Steps, TaughtWindows
+from distill.calibration import Calibration, calibrated
 from distill.fit import Machine, fit
 from distill.recipes import LossWeights, Recipe, Stage, recipe_named
+from distill.rendering import Renderer
 from distill.stages import Fusion, TrainingStage
 from distill.streams import FusedEncoder
 from distill.targets import TargetStore, digest_of, frame_teaching
 from distill.train import RECORD, RUN, about_run, opened, train
+from distill.training import sides_of
 from tests.distill.conftest import MadeStore, record
 from tests.distill.tiny import tiny_recipe, tiny_records
 
@@ -269,11 +274,12 @@ def test_what_no_weight_shows_is_part_of_a_key() -> None:
         return other
 
     twice, paler = alike(views=2), alike(views=2, saturations=(0.5, 0.1))
+    lit = alike(views=2, saturations=(0.5, 0.1), standardised=True)
     headed = alike(fusion=config.fusion.model_copy(update={"heads": 4}))
 
     assert digest_of(alike()) == digest_of(teacher)
-    assert len({digest_of(model) for model in (teacher, twice, paler, headed)}) == 4
-    assert len({FusedEncoder(model).digest for model in (teacher, twice, paler)}) == 3
+    assert len({digest_of(model) for model in (teacher, twice, paler, lit, headed)}) == 5
+    assert len({FusedEncoder(model).digest for model in (teacher, twice, paler, lit)}) == 4
     # Embeddings know nothing of the fusion.
     assert FusedEncoder(headed).digest == FusedEncoder(teacher).digest
 
@@ -300,6 +306,43 @@ def test_a_run_says_what_it_was_made_of(made_store: MadeStore, tmp_path: Path) -
     videos = json.loads((run / "data.json").read_text())["videos"]
     assert len(videos) == len(tiny_records())
     assert (run / "samples.safetensors").is_file()
+
+
+def test_a_run_may_be_calibrated_on_variants_of_its_real_validation_videos_and_of_their_twins(
+    made_store: MadeStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[list[ScoredWindow]] = []
+
+    def noted(windows: list[ScoredWindow], *rest: Any) -> Calibration:
+        seen.append(windows)
+        return calibrated(windows, *rest)
+
+    monkeypatch.setattr("distill.train.calibrated", noted)
+    train(replace(tiny_recipe(), calibration_variants=3), made_store(tiny_records()), tmp_path / "run", workers=0)
+
+    # Teacher and student: three real videos of the validation side and a twin of each, three times.
+    assert [len({window.video for window in windows}) for windows in seen] == [18, 18]
+    assert all(sum(window.is_fake for window in windows) == 9 for windows in seen)
+    assert len({window.logits for window in seen[0]}) == 18
+    validated = json.loads((tmp_path / "run" / METRICS).read_text())["student"]["val"]
+    assert (validated["videos_real"], validated["videos_fake"]) == (3, 3)
+
+
+def test_the_fullest_window_of_a_video_is_calibrated_on(made_store: MadeStore) -> None:
+    row = record("real", is_fake=False, split="val", samples=30, no_face=range(5)).model_copy(
+        update={"windows": ((0, 20), (10, 30))}
+    )
+    store = made_store([row, record("fake", is_fake=True, split="val")])
+    windows = windows_of(store.records(), min_coverage=0.0)
+    recipe = replace(tiny_recipe(), calibration_variants=2)
+
+    sides = sides_of(recipe, Renderer(store), {"train": windows, "val": windows, "test": windows})
+
+    shown = sides.calibration.windows
+    assert [(window.record.key, window.start, window.forged) for window in shown] == [
+        ("real", 10, False),
+        ("real", 10, True),
+    ]
 
 
 def test_a_damaged_store_of_targets_is_refused_by_name(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from distill.recipes import FrameSampling, Primer, Recipe, SmallPictures, Stage,
 from tests.distill.conftest import record
 
 STEPS = 4
-_LOOKS_TWICE = StudentConfig(views=2, saturations=PALER)
+_LOOKS_TWICE = StudentConfig(views=2, saturations=PALER, standardised=True)
 
 
 def tiny_records() -> list[VideoRecord]:
@@ -53,7 +53,7 @@ def tiny_recipe(*, quantised: bool = False) -> Recipe:
         ),
         teacher=replace(
             recipe.teacher,
-            model=TeacherConfig(views=2, saturations=PALER),
+            model=TeacherConfig(views=2, saturations=PALER, standardised=True),
             frames=replace(short(recipe.teacher.frames), kept="mean"),
             fusion=short(recipe.teacher.fusion),
             together=replace(short(recipe.teacher.fusion), windows=2),

@@ -31,7 +31,7 @@ def source() -> Source:
 @pytest.fixture(scope="session")
 def twice() -> Source:
     """The same of a student that looks twice at a frame."""
-    return small_source(StudentConfig(views=2, saturations=PALER))
+    return small_source(StudentConfig(views=2, saturations=PALER, standardised=True))
 
 
 def small_source(student: StudentConfig) -> Source:

@@ -6,9 +6,19 @@ import torch.nn.functional as F
 from torch import Tensor
 from torchvision.transforms.v2 import functional as V
 
-from core.models import Encode, Student, StudentConfig, Teacher, TeacherConfig
+from core.models import Encode, Looks, Student, StudentConfig, Teacher, TeacherConfig
 from core.models.backbone import Trunk, global_mean
-from core.models.views import FULL_COLOUR, PALER, FirstView, MeanOfViews, Saturations, Views, both_views
+from core.models.views import (
+    FULL_COLOUR,
+    PALER,
+    FirstView,
+    MeanOfViews,
+    Saturations,
+    ViewCount,
+    Views,
+    both_views,
+    standardised,
+)
 from tests.core.models.conftest import randomise_statistics, relative_error
 
 
@@ -16,6 +26,9 @@ def pictures(count: int, size: int) -> Tensor:
     """float32 [count, 3, size, size], 0-255."""
     coarse = torch.rand(count, 3, 9, 9, generator=torch.Generator().manual_seed(size))
     return F.interpolate(coarse, size=(size, size), mode="bilinear") * 255
+
+
+TWICE = Looks(views=2, saturations=PALER)
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +48,7 @@ def test_the_second_view_is_the_middle_enlarged_and_mirrored_and_each_is_as_pale
     middle = frames[..., border : size - border, border : size - border]
     mirrored = F.interpolate(middle, size=(size, size), mode="bilinear", align_corners=False).flip(-1)
 
-    both = Views(2, saturations)(frames)
+    both = Views(Looks(views=2, saturations=saturations))(frames)
 
     for found, whole, left in zip(both.split(2), (frames, mirrored), saturations, strict=True):
         torch.testing.assert_close(found, 255 * V.adjust_saturation(whole / 255, left), atol=0.05, rtol=0)
@@ -43,19 +56,19 @@ def test_the_second_view_is_the_middle_enlarged_and_mirrored_and_each_is_as_pale
 
 def test_a_frame_in_full_colour_is_its_own_first_view() -> None:
     frames = pictures(1, 32)
-    assert torch.equal(Views(2)(frames)[:1], frames)
+    assert torch.equal(Views(Looks(views=2))(frames)[:1], frames)
 
 
 def test_pure_red_turns_to_its_grey() -> None:
     red = torch.zeros(1, 3, 32, 32)
     red[:, 0] = 255
-    first, second = Views(2, (0.5, 0.1))(red)[..., 16, 16]
+    first, second = Views(TWICE)(red)[..., 16, 16]
     assert first.tolist() == pytest.approx([165.6, 38.1, 38.1], abs=0.05)
     assert second.tolist() == pytest.approx([94.1, 68.6, 68.6], abs=0.05)
 
 
 def test_one_view_is_the_frame() -> None:
-    frames, views = pictures(2, 32), Views(1, PALER)
+    frames, views = pictures(2, 32), Views(Looks(saturations=PALER))
 
     assert views(frames) is frames
     assert FirstView(1)(frames) is frames
@@ -66,18 +79,18 @@ def test_views_are_no_coarser_in_a_trainer_s_bfloat16() -> None:
     frames = pictures(1, 96)
 
     with torch.autocast("cpu", torch.bfloat16):
-        both = Views(2, PALER)(frames)
+        both = Views(TWICE)(frames)
 
-    assert torch.equal(both, Views(2, PALER)(frames))
+    assert torch.equal(both, Views(TWICE)(frames))
 
 
 def test_a_view_that_was_first_looked_at_in_inference_can_be_learned_from() -> None:
     frames = pictures(1, 224).requires_grad_()
     with torch.inference_mode():
-        Views(2, PALER)(frames)
+        Views(TWICE)(frames)
 
     with torch.enable_grad():
-        Views(2, PALER)(frames).sum().backward()
+        Views(TWICE)(frames).sum().backward()
 
     assert frames.grad is not None
     assert float(frames.grad[..., 100:120, 100:120].mean()) > 2.0
@@ -85,14 +98,64 @@ def test_a_view_that_was_first_looked_at_in_inference_can_be_learned_from() -> N
 
 def test_a_graph_knows_of_no_device_and_its_constants_are_its_own() -> None:
     frame = pictures(1, 64)
-    graphs = [torch.export.export(Views(2, PALER), (frame,)) for _ in range(2)]
+    looks = TWICE.model_copy(update={"standardised": True})
+    graphs = [torch.export.export(Views(looks), (frame,)) for _ in range(2)]
 
     assert not [node for node in graphs[0].graph.nodes if "device" in node.kwargs or "to.dtype" in str(node.target)]
     for constant in graphs[0].constants.values():
         constant.zero_()
-    for found in (graphs[1].module()(frame), Views(2, PALER)(frame)):
-        torch.testing.assert_close(found, both_views(frame, PALER))
+    for found in (graphs[1].module()(frame), Views(looks)(frame)):
+        torch.testing.assert_close(found, both_views(standardised(frame), PALER))
         assert all(float(view.mean()) > 50 for view in found)
+
+
+@pytest.mark.parametrize(("size", "border"), [(160, 24), (96, 14), (64, 10), (32, 5)])
+def test_a_standardised_frame_has_the_light_of_all_others_inside_its_border(size: int, border: int) -> None:
+    frames = pictures(2, size)
+    darker = frames * 0.3 + 20
+
+    for found in (standardised(frames), standardised(darker)):
+        inside = V.rgb_to_grayscale(found[..., border : size - border, border : size - border])
+        assert inside.mean((1, 2, 3)).tolist() == pytest.approx([115.0, 115.0], abs=0.05)
+        assert inside.std((1, 2, 3), correction=0).tolist() == pytest.approx([45.0, 45.0], abs=0.05)
+
+    torch.testing.assert_close(standardised(darker), standardised(frames), atol=0.05, rtol=0)
+
+
+def test_all_of_a_frame_is_standardised_by_one_factor_and_one_offset() -> None:
+    frame = pictures(1, 64)
+    found = standardised(frame)
+
+    factor = float(found.std() / frame.std())
+    torch.testing.assert_close(found, (frame - frame.mean()) * factor + found.mean(), atol=0.01, rtol=0)
+
+
+def test_what_shows_next_to_nothing_is_not_blown_up() -> None:
+    flat = torch.full((1, 3, 32, 32), 90.0)
+    flat[..., 16, 16] = 98.0
+
+    found = standardised(flat)
+
+    assert float(found[..., 16, 16].mean() - found[..., 0, 0].mean()) == pytest.approx(8 * 45 / 8, abs=0.05)
+    assert torch.isfinite(standardised(torch.zeros(1, 3, 32, 32))).all()
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_views_and_what_a_trunk_learns_from_are_of_the_standardised_frame(count: ViewCount) -> None:
+    frames = pictures(2, 96)
+    light = standardised(frames)
+    seen = light if count == 1 else both_views(light, PALER)
+    views = Views(Looks(views=count, saturations=PALER, standardised=True))
+
+    for in_training in (True, False):
+        with torch.autocast("cpu", torch.bfloat16, enabled=in_training):
+            assert torch.equal(views.once(frames), light)
+            assert torch.equal(views(frames), seen)
+
+
+def test_looks_that_show_other_pictures_have_other_names() -> None:
+    looks = [Looks(), Looks(views=2), TWICE, TWICE.model_copy(update={"standardised": True})]
+    assert len({each.looks for each in looks}) == 4
 
 
 def test_embeddings_are_means_over_views_and_depth_is_of_the_whole_frame(student: Student) -> None:

@@ -1,5 +1,6 @@
 """Two views of a frame, against torch's own enlarging, mirroring and colours, and what a model makes of both."""
 
+import cv2
 import pytest
 import torch
 import torch.nn.functional as F
@@ -17,6 +18,7 @@ from core.models.views import (
     ViewCount,
     Views,
     both_views,
+    crisp,
     standardised,
 )
 from tests.core.models.conftest import randomise_statistics, relative_error
@@ -105,7 +107,7 @@ def test_a_graph_knows_of_no_device_and_its_constants_are_its_own() -> None:
     for constant in graphs[0].constants.values():
         constant.zero_()
     for found in (graphs[1].module()(frame), Views(looks)(frame)):
-        torch.testing.assert_close(found, both_views(standardised(frame), PALER))
+        torch.testing.assert_close(found, both_views(crisp(standardised(frame)), PALER))
         assert all(float(view.mean()) > 50 for view in found)
 
 
@@ -140,11 +142,39 @@ def test_what_shows_next_to_nothing_is_not_blown_up() -> None:
     assert torch.isfinite(standardised(torch.zeros(1, 3, 32, 32))).all()
 
 
+def detail_of(frame: Tensor) -> tuple[Tensor, float]:
+    """What OpenCV's Gaussian leaves of a frame [3, S, S], and the root mean square of its grey inside the border."""
+    pixels = frame.permute(1, 2, 0).numpy()
+    left = torch.from_numpy(pixels - cv2.GaussianBlur(pixels, (9, 9), 1.0, borderType=cv2.BORDER_REFLECT_101))
+    border = round(0.15 * len(pixels))
+    inside = V.rgb_to_grayscale(left.permute(2, 0, 1))[
+        ..., border : len(pixels) - border, border : len(pixels) - border
+    ]
+    return left.permute(2, 0, 1), float(inside.square().mean().sqrt())
+
+
+@pytest.mark.parametrize("size", [64, 160])
+def test_a_soft_frame_is_sharpened_until_it_has_as_much_detail_as_others(size: int) -> None:
+    frames = standardised(pictures(1, size) + 20 * torch.rand(1, 3, size, size, generator=torch.Generator()))
+    detail, strength = detail_of(frames[0])
+    assert 0.14 * 45 / 2.5 < strength < 0.14 * 45
+
+    torch.testing.assert_close(crisp(frames)[0], frames[0] + (0.14 * 45 / strength - 1) * detail, atol=0.05, rtol=0)
+
+
+def test_a_frame_is_sharpened_so_far_and_no_further_and_a_crisp_one_not_at_all() -> None:
+    soft = standardised(F.interpolate(pictures(1, 16), size=(160, 160), mode="bicubic"))
+    sharp = standardised(torch.rand(1, 3, 160, 160) * 255)
+
+    torch.testing.assert_close(crisp(soft)[0], soft[0] + 1.5 * detail_of(soft[0])[0], atol=0.05, rtol=0)
+    torch.testing.assert_close(crisp(sharp), sharp)
+
+
 @pytest.mark.parametrize("count", [1, 2])
 def test_views_and_what_a_trunk_learns_from_are_of_the_standardised_frame(count: ViewCount) -> None:
     frames = pictures(2, 96)
     light = standardised(frames)
-    seen = light if count == 1 else both_views(light, PALER)
+    seen = crisp(light) if count == 1 else both_views(crisp(light), PALER)
     views = Views(Looks(views=count, saturations=PALER, standardised=True))
 
     for in_training in (True, False):

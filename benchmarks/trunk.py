@@ -1,5 +1,6 @@
 """The int8 trunk and its views, without depth head and second embedding: what the rest of `encode` is held against."""
 
+import hashlib
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,9 +26,8 @@ def trunk_program(manifest: Manifest, student: "StudentConfig") -> Path | None:
     if all((row.target, row.backend, row.precision) != int8 for row in manifest.artifacts):
         return None
     size = manifest.preprocess.size
-    colours = "" if student.views == 1 else "".join(f"-{left:g}" for left in student.saturations)
-    light = "-standardised" if student.standardised else ""
-    name = f"{TRUNK}-int8-{student.trunk}-views{student.views}{colours}{light}-{size}px"
+    looks = hashlib.sha256(student.looks_key.encode()).hexdigest()[:8]
+    name = f"{TRUNK}-int8-{student.trunk}-views{student.views}-{looks}-{size}px"
     return kept_program(name, partial(embedding_program, student, size))
 
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from core.decision import Decision
 from core.errors import InputError
-from core.models import PALER, StudentConfig
+from core.models import PALER, STANDARD, StudentConfig
 from core.preprocess import PreprocessSpec
 
 
@@ -25,7 +25,7 @@ PRODUCTS = {
         Product(
             name="clips",
             preprocess=PreprocessSpec(size=160, margin=1.6),
-            student=StudentConfig(views=2, saturations=PALER, standardised=True),
+            student=StudentConfig(views=2, saturations=PALER, standard=STANDARD),
         ),
         Product(name="faceforensics", preprocess=PreprocessSpec(size=224, margin=1.5)),
     )

@@ -1,4 +1,4 @@
-"""Temperature and threshold, fitted on validation videos.
+"""Temperature and threshold, fitted on validation videos or on variants of them.
 
 Temperature scaling is Guo et al., "On Calibration of Modern Neural Networks", ICML 2017.
 """
@@ -25,7 +25,7 @@ class Threshold:
     """Where probability becomes a verdict."""
 
     false_alarm_rate: float | None = None
-    """Share of real validation videos that may be called fake; None: as many as there are fakes missed."""
+    """Share of the real videos it is fitted on that may be called fake; None: as many as there are fakes missed."""
 
     def __post_init__(self) -> None:
         if self.false_alarm_rate is not None and not 0 <= self.false_alarm_rate < 1:
@@ -34,7 +34,7 @@ class Threshold:
 
 @dataclass(frozen=True, kw_only=True)
 class Calibration:
-    """What was fitted, and what it was worth on the validation videos."""
+    """What was fitted, and what it was worth on the videos, or variants, that it was fitted on."""
 
     decision: Decision
     ece_before: float | None
@@ -42,9 +42,12 @@ class Calibration:
     ece_after: float | None
 
 
-def calibrated(windows: Sequence[ScoredWindow], decision: Decision, threshold: Threshold = Threshold()) -> Calibration:
+def calibrated(
+    windows: Sequence[ScoredWindow], decision: Decision, threshold: Threshold = Threshold(), *, variants: int = 1
+) -> Calibration:
     """`decision` with the likeliest temperature given `windows`' videos, and the threshold that is asked for.
 
+    Where the videos are so many `variants` of each, all of one count as one: they say little new of the temperature.
     Where validation has one class only, nothing can be fitted and `decision` is returned as it is.
     """
     if len({window.is_fake for window in windows}) < 2:
@@ -52,7 +55,7 @@ def calibrated(windows: Sequence[ScoredWindow], decision: Decision, threshold: T
     plain = decision.model_copy(update={"temperature": 1.0})
     tempered = min(
         (decision.model_copy(update={"temperature": temperature}) for temperature in TEMPERATURES),
-        key=lambda candidate: _log_loss(windows, candidate) + _disbelief(candidate.temperature),
+        key=lambda candidate: _log_loss(windows, candidate) / variants + _disbelief(candidate.temperature),
     )
     videos = list(video_probabilities(windows, tempered).values())
     if threshold.false_alarm_rate is None:

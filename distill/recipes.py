@@ -189,15 +189,17 @@ class Recipe:
     sampling: FrameSampling = FrameSampling()
     threshold: Threshold = Threshold()
     calibration_variants: int = 0
-    """Of each real validation video and of a forged twin of each, to fit temperature and threshold on.
+    """Of a window of each real validation video and of a twin, forged as preparation forges, to fit the decision on.
 
-    0: on the validation videos as they are. Where cameras are few, their people as they are stand further from zero
-    than strangers before a camera of their own; varied as in training they stand nearer to those.
+    0: it is fitted on the validation videos as they are. Where those are few and of known cameras, variants show more
+    of what strangers and their cameras may look like. One window of a video, since others add little and take as long.
     """
     teacher: TeacherRecipe
     student: StudentRecipe
 
     def __post_init__(self) -> None:
+        if self.calibration_variants and not self.prepare.forgeries:
+            raise ValueError(f"calibration_variants {self.calibration_variants}: without forgeries in prepare, 0")
         primer, small, size = self.sampling.primer, self.sampling.small, self.product.preprocess.size
         if small is not None and small.size >= size:
             raise ValueError(f"small pictures of {small.size} px: allowed is below the product's {size}")
@@ -292,4 +294,4 @@ def of_size(recipe: Recipe, size: str) -> Recipe:
 
 def _looks(product: Product) -> dict[str, Any]:
     """How its models look at a frame: a student of another size and the teacher as its own student does."""
-    return product.student.model_dump(include=set(Looks.model_fields))
+    return {name: getattr(product.student, name) for name in Looks.model_fields}

@@ -164,7 +164,8 @@ class TeacherFrames(TrainingStage):
 class StudentFrames(TrainingStage):
     """The student's trunk and depth head on single frames, taught by the teacher's answers and the depth maps.
 
-    Where models look twice, the answers are of both looks and the student learns to give them at the first.
+    Where models look twice, the answers are of both looks and the student learns to give them at the first; where
+    frames are brought to a standard, the answers are of sharpened ones and the student learns from those that are not.
     """
 
     def __init__(

@@ -99,7 +99,7 @@ class FusedEncoder:
     def __init__(self, model: Teacher | Student) -> None:
         parts = (model.trunk, model.depth_head) if isinstance(model, Student) else (model.rgb_trunk, model.depth_trunk)
         digests = "/".join(weights_sha256(part)[:32] for part in parts)
-        self.digest = f"{model.config.role}/{model.config.looks}/{digests}"
+        self.digest = f"{model.config.role}/{model.config.looks_key}/{digests}"
         """Of all that embeddings depend on."""
         self._model = copy.deepcopy(model).eval()
         for trunk in self._model.modules():

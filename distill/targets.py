@@ -70,7 +70,7 @@ class TargetStore(KeptValues):
 def digest_of(teacher: Teacher) -> str:
     """Of all that its answers depend on: how often it looks and how many heads it has do not show in its weights."""
     architecture = hashlib.sha256(teacher.config.model_dump_json().encode()).hexdigest()
-    return f"{architecture[:16]}/{teacher.config.looks}/{weights_sha256(teacher)[:32]}"
+    return f"{architecture[:16]}/{teacher.config.looks_key}/{weights_sha256(teacher)[:32]}"
 
 
 class FrameTeaching:

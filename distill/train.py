@@ -57,7 +57,7 @@ LIBRARIES = ("torch", "timm", "lightning", "torchao", "numpy", "opencv-python-he
 
 @dataclass(frozen=True, kw_only=True)
 class Judged:
-    """A model's windows on the held-out sides, and what was fitted on the first of them."""
+    """A model's windows on the held-out sides, and the decision that was fitted on the validation side's videos."""
 
     scored: dict[Split, list[ScoredWindow]]
     calibration: Calibration
@@ -179,7 +179,8 @@ def _judged(opened: Opened, role: Role, model: Teacher | Student, records: list[
     scored = {split: scores(split) for split in held_out}
     recipe = opened.recipe
     fitted_on = scores("calibration") if recipe.calibration_variants else scored["val"]
-    calibration = calibrated(fitted_on, recipe.product.decision, recipe.threshold)
+    variants = max(1, recipe.calibration_variants)
+    calibration = calibrated(fitted_on, recipe.product.decision, recipe.threshold, variants=variants)
     metrics: dict[str, Metrics] = {
         split: metrics_of(scored[split], [r for r in records if r.split == split], calibration.decision)
         for split in held_out

@@ -48,7 +48,7 @@ class Sides:
     val: ClipData
     test: ClipData
     calibration: ClipData
-    """What temperature and threshold are fitted on: `val`, or a window of each of its real videos in variants."""
+    """What the decision is fitted on: `val`, or a window of each of its real videos and its twin in variants."""
 
     def whole(self, side: Side) -> ClipData:
         """Whole windows: of train and calibration in variants, of val and test as they are."""
@@ -86,7 +86,8 @@ def sides_of(recipe: Recipe, renderer: Renderer, windows: dict[Split, list[ClipW
         return side(windows["train"], variants=told.variants, slots=told.slots, drawn=drawn, spec=spec)
 
     val = side(windows["val"])
-    stored_alike = TwinSettings(forgeries=(recipe.prepare.forgery,), swap_share=0.5)
+    forged = recipe.prepare.forgeries
+    as_stored = TwinSettings(forgeries=(recipe.prepare.forgery,), swap_share=forged.count("swap") / max(1, len(forged)))
     return Sides(
         train_frames=frames(),
         beginning=Beginning(
@@ -100,7 +101,7 @@ def sides_of(recipe: Recipe, renderer: Renderer, windows: dict[Split, list[ClipW
         val_frames=side(windows["val"], slots=VALIDATION_SLOTS),
         val=val,
         test=side(windows["test"]),
-        calibration=side(_one_of_each_real(windows["val"]), variants=recipe.calibration_variants, twins=stored_alike)
+        calibration=side(_one_of_each_real(windows["val"]), variants=recipe.calibration_variants, twins=as_stored)
         if recipe.calibration_variants
         else val,
     )

@@ -77,7 +77,9 @@ def _compressed(model: Any, precision: Precision) -> Any:
     import coremltools.optimize.coreml as cto
 
     config = cto.OptimizationConfig(
-        global_config=cto.OpLinearQuantizerConfig(mode="linear_symmetric", weight_threshold=SMALLEST_QUANTISED)
+        global_config=cto.OpLinearQuantizerConfig(mode="linear_symmetric", weight_threshold=SMALLEST_QUANTISED),
+        # Products that make a frame's views: in 8 bits they would show another picture.
+        op_type_configs={"linear": None},
     )
     return cto.linear_quantize_weights(model, config)
 

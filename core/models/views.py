@@ -1,15 +1,15 @@
-"""How often a trunk looks at a frame: at all of it, and at its middle, larger and mirrored; and how pale it sees it."""
+"""How a trunk is shown a frame: in what light and how sharp, from how many views, and how pale."""
 
+import math
 from collections.abc import Callable
 from functools import lru_cache
 from typing import Literal
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 import torch
 import torch.nn.functional as F
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 from torch.utils._python_dispatch import _disable_current_modes
 
@@ -28,18 +28,26 @@ _BORDER = 10
 """A view of the middle leaves out one part in so many of the frame's side, at each border."""
 _LUMA = (0.299, 0.587, 0.114)
 """Of red, green and blue in grey (ITU-R BT.601)."""
-_AROUND = 0.15
-"""Of the frame's side, at each border: what the light of a standardised frame is not measured on."""
-_BRIGHTNESS, _CONTRAST = 115.0, 45.0
-"""Mean and standard deviation of the grey inside, in levels of 0-255."""
-_FLAT = 8.0
-"""A standard deviation below this is taken for it: what shows next to nothing is not blown up."""
-_DETAIL = 0.14
-"""Of the contrast: root mean square of the grey's fine detail inside, below which views are sharpened up to it."""
-_SHARPENING = 1.5
-"""The most that is added of a view's detail."""
-_BLUR_PX, _BLUR_REACH, _MIRRORED = 1.0, 4, cv2.BORDER_REFLECT_101
-"""Standard deviation of the Gaussian that detail is what is left of, how far it reaches, and what lies outside."""
+_NO_DETAIL = 1 / 64
+"""In units of 64 levels: detail below this has its strength."""
+
+
+class Standard(BaseModel):
+    """What every frame is brought to. Levels are of 0-255, in grey; measured inside a border, padding included."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    border: float = Field(default=0.15, ge=0.0, lt=0.5, description="of the frame's side, on each side")
+    brightness: float = Field(default=115.0, description="mean, in levels")
+    contrast: float = Field(default=45.0, gt=0.0, description="standard deviation, in levels")
+    flat: float = Field(default=8.0, gt=0.0, description="deviation, in levels, that less is taken for")
+    blur_px: float = Field(default=1.0, gt=0.0, description="of the Gaussian that leaves a frame's fine detail")
+    detail: float = Field(default=0.14, ge=0.0, description="its least root mean square, as a share of the contrast")
+    sharpening: float = Field(default=1.5, ge=0.0, description="the most that is added of it")
+
+
+STANDARD = Standard()
+"""What told most in pictures of cameras that a trunk had not learned from."""
 
 
 class Looks(BaseModel):
@@ -51,15 +59,14 @@ class Looks(BaseModel):
     """2: twice the time of trunk and depth head; what is said of unknown people depends less on how they are framed."""
     saturations: Saturations = FULL_COLOUR
     """Of two views; less than 1 makes what is said of unknown people depend less on the colour of their skin."""
-    standardised: bool = False
-    """Every frame at the same brightness and contrast, and soft ones sharpened before they are judged; what is said
-    depends less on cameras and light."""
+    standard: Standard | None = None
+    """The light and sharpness that frames are brought to, so that less depends on cameras; None: as they are."""
 
     @property
-    def looks(self) -> str:
+    def looks_key(self) -> str:
         """Names all that is shown of a frame, for keys of what was made of it."""
-        constants = (_AROUND, _BRIGHTNESS, _CONTRAST, _FLAT, _DETAIL, _SHARPENING, _BLUR_PX)
-        return f"{self.views}/{self.saturations}/{_BORDER}/{constants if self.standardised else ()}"
+        standard = "" if self.standard is None else f"/{self.standard!r}"
+        return f"{self.views}/{self.saturations}/{_BORDER}{standard}"
 
 
 class OfViews(nn.Module):
@@ -76,31 +83,35 @@ class Views(OfViews):
     What a model makes of people that it never saw changes with how they are framed; the mean over views changes less
     (test-time augmentation: Krizhevsky, Sutskever and Hinton, "ImageNet Classification with Deep Convolutional Neural
     Networks", NeurIPS 2012, section 4.1). It changes with the colour of their skin too: hence `saturations`; and with
-    the camera's exposure: hence `standardised`. Both views are one batch, so that a program holds the trunk's weights
-    once.
+    the camera: hence `standard`. Both views are one batch, so that a program holds the trunk's weights once.
     """
 
     def __init__(self, looks: Looks) -> None:
         super().__init__(looks.views)
-        self.saturations, self.standardised = looks.saturations, looks.standardised
+        self.saturations, self.standard = looks.saturations, looks.standard
 
     def forward(self, frame: Tensor) -> Tensor:
-        """float32 [count B, 3, S, S]: `both_views` of `frame` [B, 3, S, S], RGB, 0-255, or the frame by itself.
+        """float32 [count B, 3, S, S]: one or `both_views` of `frame` [B, 3, S, S], RGB, 0-255, as its looks say.
 
-        Never in an autocast's precision.
+        Values of a standardised frame leave 0-255. Never in an autocast's precision.
         """
         return _in_full_precision(self._shown, frame)
 
     def once(self, frame: Tensor) -> Tensor:
-        """float32 [B, 3, S, S]: what a trunk learns from, the whole `frame` in full colour, standardised if views are.
+        """float32 [B, 3, S, S]: the whole `frame` in full colour and standard light, which single frames teach.
 
-        Not sharpened: a trunk that learned from softer pictures, of many cameras, tells more in crisp ones. Never in an
-        autocast's precision.
+        Not sharpened: what was tried learned from pictures of many cameras, soft ones among them, and told more in
+        crisp ones than it had learned from. Never in an autocast's precision.
         """
-        return _in_full_precision(standardised, frame) if self.standardised else frame
+        return _in_full_precision(self._lit, frame)
+
+    def _lit(self, frame: Tensor) -> Tensor:
+        return frame if self.standard is None else standardised(frame, self.standard)
 
     def _shown(self, frame: Tensor) -> Tensor:
-        seen = crisp(standardised(frame)) if self.standardised else frame
+        seen = self._lit(frame)
+        if self.standard is not None:
+            seen = crisp(seen, self.standard)
         return seen if self.count == 1 else both_views(seen, self.saturations)
 
 
@@ -125,7 +136,7 @@ class FirstView(OfViews):
 
 
 def both_views(frame: Tensor, saturations: Saturations = FULL_COLOUR) -> Tensor:
-    """[2 B, 3, S, S]: `frame` [B, 3, S, S], float32, RGB, 0-255, then the middle of each, enlarged to S and mirrored.
+    """[2 B, 3, S, S]: `frame` [B, 3, S, S], float32, RGB, then the middle of each, enlarged to S and mirrored.
 
     Bilinear at half-pixel centres, edge samples clamped; the colours of each view are as far from their grey (luma of
     BT.601) as its saturation says. All of it by products with constant matrices, since XNNPACK has a kernel for those
@@ -140,34 +151,33 @@ def both_views(frame: Tensor, saturations: Saturations = FULL_COLOUR) -> Tensor:
     return torch.cat(views)
 
 
-def standardised(frame: Tensor) -> Tensor:
-    """[B, 3, S, S]: each `frame` [B, 3, S, S], float32, RGB, 0-255, at the same brightness and contrast.
+def standardised(frame: Tensor, standard: Standard = STANDARD) -> Tensor:
+    """[B, 3, S, S]: each `frame` [B, 3, S, S], float32, RGB, 0-255, at the brightness and contrast of `standard`.
 
-    One factor and one offset a frame bring mean and standard deviation of its grey, without a border, to 115 and 45; so
-    values leave 0-255. By products with constant vectors, as in `both_views`, and in units of 64 levels about 128, so
-    that squares fit into float16 where a device computes in that.
+    One factor and one offset a frame, so that values leave 0-255. By products with constant vectors, as in
+    `both_views`, and in units of 64 levels, so that squares fit into float16 where a device computes in that.
     """
-    grey, inside, _ = _measures(frame.shape[-1], frame.device)
+    grey, inside, _ = _measures(frame.shape[-1], standard, frame.device)
     light = (_coloured(frame, grey) - 128.0) * (1 / 64)
     mean = _measured(light, inside)
     away = light - mean
-    spread = _measured(away * away, inside).sqrt().clamp(min=_FLAT / 64)
-    return (frame - (mean * 64.0 + 128.0)) / (spread * (64 / _CONTRAST)) + _BRIGHTNESS
+    spread = _measured(away * away, inside).clamp(min=(standard.flat / 64) ** 2).sqrt()
+    return (frame - (mean * 64.0 + 128.0)) / (spread * (64 / standard.contrast)) + standard.brightness
 
 
-def crisp(frame: Tensor) -> Tensor:
-    """[B, 3, S, S]: each standardised `frame` with as much of its fine detail added as it lacks (unsharp masking).
+def crisp(frame: Tensor, standard: Standard = STANDARD) -> Tensor:
+    """[B, 3, S, S]: each standardised `frame` [B, 3, S, S] with as much of its detail added as it lacks.
 
-    Detail is what a Gaussian of 1 px leaves; where its root mean square, in grey and without a border, is below 0.14 of
-    the contrast it is brought up to that, by 1.5 times itself at the most. As `standardised` otherwise.
+    Unsharp masking whose strength each frame's own detail decides. As `standardised` otherwise.
     """
-    grey, inside, blur = _measures(frame.shape[-1], frame.device)
+    grey, inside, blur = _measures(frame.shape[-1], standard, frame.device)
     smooth = F.linear(F.linear(frame, blur).transpose(2, 3), blur).transpose(2, 3)
     detail = (frame - smooth) * (1 / 64)
     light = _coloured(detail, grey)
-    strength = _measured(light * light, inside).sqrt().clamp(min=1 / 64)
+    strength = _measured(light * light, inside).clamp(min=_NO_DETAIL**2).sqrt()
+    wanted = standard.detail * standard.contrast / 64
     # Not of a reciprocal, which XNNPACK has no kernel for.
-    added = ((strength * -1.0 + _DETAIL * _CONTRAST / 64) / strength).clamp(0.0, _SHARPENING)
+    added = ((strength * -1.0 + wanted) / strength).clamp(0.0, standard.sharpening)
     return frame + detail * (added * 64.0)
 
 
@@ -196,13 +206,9 @@ def _constants(size: int, saturations: Saturations, device: torch.device) -> lis
 
 
 @torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]
-def _measures(size: int, device: torch.device) -> list[Tensor]:
-    """Makes grey of a pixel, [1, 3]; what places along a side weigh in a measure, [1, S]; blurs a row, [S, S]."""
-    border = round(size * _AROUND)
-    inside = np.zeros((1, size), np.float32)
-    inside[:, border : size - border] = 1 / (size - 2 * border)
-    blur = cv2.GaussianBlur(np.eye(size), (1, 2 * _BLUR_REACH + 1), _BLUR_PX, borderType=_MIRRORED)
-    return _of_their_own((np.array([_LUMA], np.float32), inside, blur.astype(np.float32)), device)
+def _measures(size: int, standard: Standard, device: torch.device) -> list[Tensor]:
+    """`_measuring` on `device`."""
+    return _of_their_own(_measuring(size, standard), device)
 
 
 def _of_their_own(matrices: tuple[npt.NDArray[np.float32], ...], device: torch.device) -> list[Tensor]:
@@ -220,3 +226,17 @@ def _matrices(size: int, saturations: Saturations) -> tuple[npt.NDArray[np.float
     down = np.stack([np.interp(places, shown - border, row) for row in np.eye(size)[:, shown]], axis=1)
     colours = [left * np.eye(3) + (1 - left) * np.tile(_LUMA, (3, 1)) for left in saturations]
     return tuple(np.ascontiguousarray(matrix, dtype=np.float32) for matrix in (down[::-1], down, *colours))
+
+
+@lru_cache
+def _measuring(size: int, standard: Standard) -> tuple[npt.NDArray[np.float32], ...]:
+    """Makes grey of a pixel, [1, 3]; what places along a side weigh in a measure, [1, S]; blurs a row, [S, S]."""
+    border = round(size * standard.border)
+    inside = np.zeros((1, size))
+    inside[:, border : size - border] = 1 / (size - 2 * border)
+    reach = np.arange(-math.ceil(4 * standard.blur_px), math.ceil(4 * standard.blur_px) + 1)
+    kernel = np.exp(-0.5 * (reach / standard.blur_px) ** 2)
+    # What lies outside is a mirror's picture, whose plane is the middle of the last pixel.
+    padded = np.pad(np.eye(size), ((0, 0), (len(reach) // 2, len(reach) // 2)), mode="reflect")
+    blur = np.stack([np.convolve(row, kernel / kernel.sum(), mode="valid") for row in padded]).T
+    return tuple(np.ascontiguousarray(part, dtype=np.float32) for part in (np.array([_LUMA]), inside, blur))

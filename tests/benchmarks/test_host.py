@@ -1,5 +1,6 @@
 """Measuring on this machine: which rows come of a folder, and what they say. Times themselves prove nothing here."""
 
+import hashlib
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
@@ -152,7 +153,8 @@ def test_an_int8_encode_is_measured_beside_its_trunk_alone(
         assert len(alone.timed.turn(2, 0.0).calls_ms) >= 2
         assert list(candidates.of_trunk(folder, manifest, StudentConfig(), native)) == []
     size = manifest.preprocess.size
-    assert asked == [f"trunk-int8-repvit_m0_9-views1-{size}px"]
+    looks = hashlib.sha256(StudentConfig().looks_key.encode()).hexdigest()[:8]
+    assert asked == [f"trunk-int8-repvit_m0_9-views1-{looks}-{size}px"]
 
 
 def test_a_student_that_looks_twice_is_held_against_a_trunk_that_does() -> None:

@@ -13,7 +13,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from core.errors import InputError
-from core.models import PALER, Encode, Looks, Student, StudentConfig
+from core.models import PALER, STANDARD, Encode, Looks, Student, StudentConfig
 from core.models.fusion import FusionConfig
 from core.models.views import Views
 from core.quantisation import QuantisedTraining, quantised
@@ -58,7 +58,7 @@ class TinyWithViews(Tiny):
 
     def __init__(self) -> None:
         super().__init__()
-        self.views = Views(Looks(views=2, saturations=PALER, standardised=True))
+        self.views = Views(Looks(views=2, saturations=PALER, standard=STANDARD))
 
     def forward(self, frame: Tensor) -> tuple[Tensor, Tensor]:
         return super().forward(self.views(frame))

@@ -46,6 +46,13 @@ def test_a_few_right_answers_make_a_model_only_a_little_surer() -> None:
     assert 0.5 < calibrated(few, Decision()).decision.temperature < 1.0
 
 
+def test_variants_of_a_video_make_a_model_no_surer_than_the_video_does() -> None:
+    few = [window(f"video{place}", 1.0 if place % 2 else -1.0, is_fake=bool(place % 2)) for place in range(4)]
+    varied = [window(f"{row.video} {k}", row.logits[1], is_fake=row.is_fake) for row in few for k in range(8)]
+
+    assert calibrated(varied, Decision(), variants=8).decision == calibrated(few, Decision()).decision
+
+
 def test_the_threshold_at_equal_error_separates_the_classes() -> None:
     # All margins are positive: at 0.5 every video would be called fake.
     reals = [window(f"real{place}", 2.0 + 0.1 * place, is_fake=False) for place in range(5)]

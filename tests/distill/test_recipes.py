@@ -106,12 +106,17 @@ def test_a_student_of_another_size_looks_as_its_teacher_does(name: str) -> None:
     recipe = of_size(recipe_named(name), "m0_6")
 
     assert recipe.product.student.trunk == "repvit_m0_6"
-    assert recipe.product.student.looks == recipe.teacher.model.looks == PRODUCTS[name].student.looks
+    assert recipe.product.student.looks_key == recipe.teacher.model.looks_key == PRODUCTS[name].student.looks_key
 
 
 def test_an_unknown_size_lists_the_allowed_ones() -> None:
     with pytest.raises(InputError, match=r"--student m2: unknown; allowed are m0_6, m0_9, m1_1"):
         of_size(recipe_named("demo"), "m2")
+
+
+def test_variants_to_calibrate_on_need_forgeries() -> None:
+    with pytest.raises(ValueError, match="calibration_variants 8: without forgeries in prepare, 0"):
+        replace(recipe_named("demo"), calibration_variants=8)
 
 
 def test_a_beginning_that_is_none_is_refused() -> None:

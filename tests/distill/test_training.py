@@ -9,12 +9,15 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from core.clips import windows_of
+from core.clips import ClipWindow, windows_of
+from core.corpus import Split
 from core.embeddings import EmbeddingCache
 from core.errors import InputError
 from core.metrics import ScoredWindow
-from core.models import Teacher, TeacherConfig
+from core.models import STANDARD, Teacher, TeacherConfig
+from core.models.backbone import Trunk
 from core.models.fusion import FusionConfig, TemporalFusion
+from core.models.views import Views
 from core.preprocess import PreprocessSpec
 from core.runs import METRICS, read_tensors
 from core.store import ClipStore
@@ -240,6 +243,35 @@ def test_fusions_and_the_student_begin_with_what_judged_single_frames(
         assert torch.equal(fusion["fusion.head.bias"], heads["heads.label.bias"])
 
 
+def test_single_frames_are_learned_from_in_their_standard_light(
+    made_store: MadeStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown: list[Tensor] = []
+    learned_from: list[Tensor] = []
+    once, forward = Views.once, Trunk.forward
+
+    def noted_once(views: Views, frame: Tensor) -> Tensor:
+        shown.append(once(views, frame))
+        return shown[-1]
+
+    def noted_forward(trunk: Trunk, frame: Tensor) -> tuple[Tensor, ...]:
+        if trunk.training:
+            learned_from.append(frame)
+        return forward(trunk, frame)
+
+    monkeypatch.setattr(Views, "once", noted_once)
+    monkeypatch.setattr(Trunk, "forward", noted_forward)
+    store, recipe = made_store(tiny_records()), tiny_recipe()
+    recipe = replace(recipe, teacher=replace(recipe.teacher, together=None))
+    with opened(recipe, store, store.records(), tmp_path / "run", Machine(device="cpu"), workers=0) as run:
+        teaching = run.training.teacher()
+        run.training.student(teaching, recipe.student, recipe.product.student, seed=0)
+
+    # Every step of either stage; the teacher's other trunk sees depth, which has no light.
+    assert len(shown) == 2 * STEPS
+    assert {id(frame) for frame in shown} <= {id(frame) for frame in learned_from}
+
+
 def test_the_teacher_is_asked_of_every_clip_once(
     made_store: MadeStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -274,7 +306,7 @@ def test_what_no_weight_shows_is_part_of_a_key() -> None:
         return other
 
     twice, paler = alike(views=2), alike(views=2, saturations=(0.5, 0.1))
-    lit = alike(views=2, saturations=(0.5, 0.1), standardised=True)
+    lit = alike(views=2, saturations=(0.5, 0.1), standard=STANDARD)
     headed = alike(fusion=config.fusion.model_copy(update={"heads": 4}))
 
     assert digest_of(alike()) == digest_of(teacher)
@@ -313,12 +345,16 @@ def test_a_run_may_be_calibrated_on_variants_of_its_real_validation_videos_and_o
 ) -> None:
     seen: list[list[ScoredWindow]] = []
 
-    def noted(windows: list[ScoredWindow], *rest: Any) -> Calibration:
+    def noted(windows: list[ScoredWindow], *rest: Any, variants: int) -> Calibration:
+        assert variants == 3
         seen.append(windows)
-        return calibrated(windows, *rest)
+        return calibrated(windows, *rest, variants=variants)
 
     monkeypatch.setattr("distill.train.calibrated", noted)
-    train(replace(tiny_recipe(), calibration_variants=3), made_store(tiny_records()), tmp_path / "run", workers=0)
+    recipe = tiny_recipe()
+    forging = recipe.prepare.model_copy(update={"forgeries": ("self_blend",)})
+    recipe = replace(recipe, prepare=forging, calibration_variants=3)
+    train(recipe, made_store(tiny_records()), tmp_path / "run", workers=0)
 
     # Teacher and student: three real videos of the validation side and a twin of each, three times.
     assert [len({window.video for window in windows}) for windows in seen] == [18, 18]
@@ -334,11 +370,15 @@ def test_the_fullest_window_of_a_video_is_calibrated_on(made_store: MadeStore) -
     )
     store = made_store([row, record("fake", is_fake=True, split="val")])
     windows = windows_of(store.records(), min_coverage=0.0)
-    recipe = replace(tiny_recipe(), calibration_variants=2)
+    plain = tiny_recipe()
+    forging = plain.prepare.model_copy(update={"forgeries": ("self_blend", "swap")})
+    recipe = replace(plain, prepare=forging, calibration_variants=2)
+    given: dict[Split, list[ClipWindow]] = {"train": windows, "val": windows, "test": windows}
 
-    sides = sides_of(recipe, Renderer(store), {"train": windows, "val": windows, "test": windows})
+    sides = sides_of(plain, Renderer(store), given)
+    assert sides.calibration is sides.val
 
-    shown = sides.calibration.windows
+    shown = sides_of(recipe, Renderer(store), given).calibration.windows
     assert [(window.record.key, window.start, window.forged) for window in shown] == [
         ("real", 10, False),
         ("real", 10, True),

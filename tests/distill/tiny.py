@@ -7,7 +7,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from core.models import PALER, StudentConfig, TeacherConfig
+from core.models import PALER, STANDARD, StudentConfig, TeacherConfig
 from core.preprocess import PreprocessSpec
 from core.records import VideoRecord
 from core.store import ClipStore
@@ -15,7 +15,7 @@ from distill.recipes import FrameSampling, Primer, Recipe, SmallPictures, Stage,
 from tests.distill.conftest import record
 
 STEPS = 4
-_LOOKS_TWICE = StudentConfig(views=2, saturations=PALER, standardised=True)
+_LOOKS_TWICE = StudentConfig(views=2, saturations=PALER, standard=STANDARD)
 
 
 def tiny_records() -> list[VideoRecord]:
@@ -53,7 +53,7 @@ def tiny_recipe(*, quantised: bool = False) -> Recipe:
         ),
         teacher=replace(
             recipe.teacher,
-            model=TeacherConfig(views=2, saturations=PALER, standardised=True),
+            model=TeacherConfig(views=2, saturations=PALER, standard=STANDARD),
             frames=replace(short(recipe.teacher.frames), kept="mean"),
             fusion=short(recipe.teacher.fusion),
             together=replace(short(recipe.teacher.fusion), windows=2),

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 
 from core.decision import WINDOW
-from core.models import PALER, StudentConfig
+from core.models import PALER, STANDARD, StudentConfig
 from core.preprocess import PreprocessSpec
 from core.products import PRODUCTS
 from export.source import Origin, Source
@@ -31,7 +31,7 @@ def source() -> Source:
 @pytest.fixture(scope="session")
 def twice() -> Source:
     """The same of a student that looks twice at a frame."""
-    return small_source(StudentConfig(views=2, saturations=PALER, standardised=True))
+    return small_source(StudentConfig(views=2, saturations=PALER, standard=STANDARD))
 
 
 def small_source(student: StudentConfig) -> Source:

@@ -41,7 +41,10 @@ def test_what_is_made_by_name_keeps_what_its_precision_promises(source: Source, 
     assert size_of(tmp_path / path) > 1_000_000
 
 
-@pytest.mark.parametrize("path", ["student_xnnpack_fp32.pte", "student_xnnpack_int8.pte", "student_fp16.mlpackage"])
+@pytest.mark.parametrize(
+    "path",
+    ["student_xnnpack_fp32.pte", "student_xnnpack_int8.pte", "student_fp16.mlpackage", "student_int8.mlpackage"],
+)
 def test_a_student_that_looks_twice_holds_with_nothing_left_outside_the_delegate(
     twice: Source, tmp_path: Path, path: str
 ) -> None:

@@ -58,6 +58,33 @@ def test_a_student_that_looks_twice_holds_with_nothing_left_outside_the_delegate
     assert delegation is None or not delegation.undelegated_ops
 
 
+def test_the_matrices_of_views_are_not_among_the_weights_that_core_ml_has_in_8_bits(
+    twice: Source, tmp_path: Path
+) -> None:
+    from coremltools.proto import Model_pb2
+
+    variant = next(variant for variant in VARIANTS if variant.path == "student_int8.mlpackage")
+    write(twice, variant, tmp_path / variant.path)
+    (file,) = (tmp_path / variant.path).rglob("*.mlmodel")
+    model = Model_pb2.Model()
+    model.ParseFromString(file.read_bytes())
+
+    rounded, products, convolutions = set(), set(), set()
+    (block,) = model.mlProgram.functions["encode"].block_specializations.values()
+    for operation in block.operations:
+        weights = {part.name for part in operation.inputs["weight"].arguments}
+        if operation.type.startswith("constexpr"):
+            rounded |= {output.name for output in operation.outputs}
+        elif operation.type == "linear":
+            products |= weights
+        elif operation.type == "conv":
+            convolutions |= weights
+
+    assert len(products) >= 4
+    assert not products & rounded
+    assert len(convolutions & rounded) > 30
+
+
 def test_a_worker_that_breaks_off_ends_its_own_variant_alone(tmp_path: Path) -> None:
     said: list[int] = []
     nowhere = tmp_path / "missing"

@@ -132,7 +132,7 @@ def frame_terms(
 
 
 class TeacherFrames(TrainingStage):
-    """Both trunks on single frames, seen once; frames are judged by all of a model's views."""
+    """Both trunks on single frames, seen once and as they are; frames are judged by all of a model's views."""
 
     def __init__(self, teacher: Teacher, stage: Stage, *, losses: LossWeights, seed: int) -> None:
         super().__init__(stage, seed=seed)
@@ -147,7 +147,7 @@ class TeacherFrames(TrainingStage):
     def training_step(self, batch: TaughtFrames) -> Tensor:
         """What tells frames apart by RGB, and by depth where it is known."""
         clips = batch.clips
-        features = self.teacher.rgb_trunk(self.teacher.views.once(pixels(clips.frames.flatten(0, 1))))
+        features = self.teacher.rgb_trunk(pixels(clips.frames.flatten(0, 1)))
         terms, _ = frame_terms(self.heads, global_mean(features[-1]), features, clips, self.losses)
         valid = clips.depth_valid[:, 0] > 0
         # One slot of each clip at every other step: depth holds the smaller part of the evidence.
@@ -164,8 +164,8 @@ class TeacherFrames(TrainingStage):
 class StudentFrames(TrainingStage):
     """The student's trunk and depth head on single frames, taught by the teacher's answers and the depth maps.
 
-    Where models look twice, the answers are of both looks and the student learns to give them at the first; where
-    frames are brought to a standard, the answers are of sharpened ones and the student learns from those that are not.
+    Where models look twice, the answers are of both looks and the student learns to give them at the first, and of the
+    frame as it is where looks are paler or in a standard light.
     """
 
     def __init__(
@@ -194,7 +194,7 @@ class StudentFrames(TrainingStage):
     def training_step(self, batch: TaughtFrames) -> Tensor:
         """Every term whose weight is not 0, each logged."""
         clips, weights = batch.clips, self.losses
-        features = self.student.trunk(self.student.views.once(pixels(clips.frames.flatten(0, 1))))
+        features = self.student.trunk(pixels(clips.frames.flatten(0, 1)))
         rgb = global_mean(features[-1])
         terms, logits = frame_terms(self.heads, rgb, features, clips, weights)
         # (student's, teacher's, valid) of each stream that there is something to learn of.

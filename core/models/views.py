@@ -33,7 +33,11 @@ _NO_DETAIL = 1 / 64
 
 
 class Standard(BaseModel):
-    """What every frame is brought to. Levels are of 0-255, in grey; measured inside a border, padding included."""
+    """What every frame is brought to before it is judged.
+
+    A trunk whose single frames vary in light and sharpness tells more where both are as they should be. Levels are of
+    0-255, in grey; measured inside a border, padding included.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -47,7 +51,7 @@ class Standard(BaseModel):
 
 
 STANDARD = Standard()
-"""What told most in pictures of cameras that a trunk had not learned from."""
+"""What told most in pictures of cameras that trunks had not learned from."""
 
 
 class Looks(BaseModel):
@@ -97,21 +101,8 @@ class Views(OfViews):
         """
         return _in_full_precision(self._shown, frame)
 
-    def once(self, frame: Tensor) -> Tensor:
-        """float32 [B, 3, S, S]: the whole `frame` in full colour and standard light, which single frames teach.
-
-        Not sharpened: what was tried learned from pictures of many cameras, soft ones among them, and told more in
-        crisp ones than it had learned from. Never in an autocast's precision.
-        """
-        return _in_full_precision(self._lit, frame)
-
-    def _lit(self, frame: Tensor) -> Tensor:
-        return frame if self.standard is None else standardised(frame, self.standard)
-
     def _shown(self, frame: Tensor) -> Tensor:
-        seen = self._lit(frame)
-        if self.standard is not None:
-            seen = crisp(seen, self.standard)
+        seen = frame if self.standard is None else crisp(standardised(frame, self.standard), self.standard)
         return seen if self.count == 1 else both_views(seen, self.saturations)
 
 

@@ -41,13 +41,13 @@ class Standard(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    border: float = Field(default=0.15, ge=0.0, lt=0.5, description="of the frame's side, on each side")
-    brightness: float = Field(default=115.0, description="mean, in levels")
-    contrast: float = Field(default=45.0, gt=0.0, description="standard deviation, in levels")
-    flat: float = Field(default=8.0, gt=0.0, description="deviation, in levels, that less is taken for")
-    blur_px: float = Field(default=1.0, gt=0.0, description="of the Gaussian that leaves a frame's fine detail")
-    detail: float = Field(default=0.14, ge=0.0, description="its least root mean square, as a share of the contrast")
-    sharpening: float = Field(default=1.5, ge=0.0, description="the most that is added of it")
+    border: float = Field(default=0.15, ge=0.0, le=0.4, description="of the frame's side, on each side")
+    brightness: float = Field(default=115.0, ge=0.0, le=255.0, description="mean, in levels")
+    contrast: float = Field(default=45.0, gt=0.0, le=255.0, description="standard deviation, in levels")
+    flat: float = Field(default=8.0, gt=0.0, le=255.0, description="deviation, in levels, that less is taken for")
+    blur_px: float = Field(default=1.0, ge=0.3, le=4.0, description="of the Gaussian that leaves a frame's fine detail")
+    detail: float = Field(default=0.14, ge=0.0, le=1.0, description="its least root mean square, over the contrast")
+    sharpening: float = Field(default=1.5, ge=0.0, le=10.0, description="the most that is added of it")
 
 
 STANDARD = Standard()

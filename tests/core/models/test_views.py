@@ -4,6 +4,7 @@ import cv2
 import pytest
 import torch
 import torch.nn.functional as F
+from pydantic import ValidationError
 from torch import Tensor
 from torchvision.transforms.v2 import functional as V
 
@@ -183,6 +184,12 @@ def test_views_are_of_the_frame_in_standard_light(count: ViewCount) -> None:
     for in_training in (True, False):
         with torch.autocast("cpu", torch.bfloat16, enabled=in_training):
             assert torch.equal(views(frames), seen)
+
+
+@pytest.mark.parametrize(("name", "value"), [("blur_px", 1e9), ("border", 0.5), ("contrast", float("nan"))])
+def test_a_standard_that_no_program_could_hold_is_refused(name: str, value: float) -> None:
+    with pytest.raises(ValidationError, match=name):
+        Standard.model_validate({name: value})
 
 
 def test_looks_that_show_other_pictures_have_other_names() -> None:

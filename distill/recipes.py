@@ -251,7 +251,7 @@ def _clips() -> Recipe:
             fusion=Stage(steps=150, windows=32, learning_rate=1e-5, validate_every=50),
         ),
         student=StudentRecipe(
-            frames=Stage(steps=300, windows=32, learning_rate=3e-4, validate_every=100, kept_from=0.8),
+            frames=Stage(steps=300, windows=32, learning_rate=3e-5, validate_every=100, kept_from=0.8),
             fusion=Stage(steps=150, windows=32, learning_rate=1e-5, validate_every=50),
             quantised=Stage(steps=100, windows=32, learning_rate=1e-5, weight_decay=0.0, validate_every=50),
         ),

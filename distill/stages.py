@@ -164,8 +164,8 @@ class TeacherFrames(TrainingStage):
 class StudentFrames(TrainingStage):
     """The student's trunk and depth head on single frames, taught by the teacher's answers and the depth maps.
 
-    Where models look twice, the answers are of both looks and the student learns to give them at the first, and of the
-    frame as it is where looks are paler or in a standard light.
+    Where models look twice, the answers are of both looks and the student learns to give them at the first, in the same
+    light and as sharp; where looks are paler, at the frame in full colour.
     """
 
     def __init__(
@@ -194,7 +194,7 @@ class StudentFrames(TrainingStage):
     def training_step(self, batch: TaughtFrames) -> Tensor:
         """Every term whose weight is not 0, each logged."""
         clips, weights = batch.clips, self.losses
-        features = self.student.trunk(pixels(clips.frames.flatten(0, 1)))
+        features = self.student.trunk(self.student.views.whole(pixels(clips.frames.flatten(0, 1))))
         rgb = global_mean(features[-1])
         terms, logits = frame_terms(self.heads, rgb, features, clips, weights)
         # (student's, teacher's, valid) of each stream that there is something to learn of.

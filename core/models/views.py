@@ -101,8 +101,18 @@ class Views(OfViews):
         """
         return _in_full_precision(self._shown, frame)
 
+    def whole(self, frame: Tensor) -> Tensor:
+        """float32 [B, 3, S, S]: `frame` as the first view shows it, but in full colour.
+
+        Never in an autocast's precision.
+        """
+        return _in_full_precision(self._in_standard, frame)
+
+    def _in_standard(self, frame: Tensor) -> Tensor:
+        return frame if self.standard is None else crisp(standardised(frame, self.standard), self.standard)
+
     def _shown(self, frame: Tensor) -> Tensor:
-        seen = frame if self.standard is None else crisp(standardised(frame, self.standard), self.standard)
+        seen = self._in_standard(frame)
         return seen if self.count == 1 else both_views(seen, self.saturations)
 
 

@@ -242,7 +242,7 @@ def test_fusions_and_the_student_begin_with_what_judged_single_frames(
         assert torch.equal(fusion["fusion.head.bias"], heads["heads.label.bias"])
 
 
-def test_single_frames_are_learned_from_as_they_are(
+def test_a_teacher_learns_from_frames_as_they_are_and_its_student_in_the_light_that_its_answers_are_of(
     made_store: MadeStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     learned_from: list[Tensor] = []
@@ -258,11 +258,14 @@ def test_single_frames_are_learned_from_as_they_are(
     recipe = replace(recipe, teacher=replace(recipe.teacher, together=None))
     with opened(recipe, store, store.records(), tmp_path / "run", Machine(device="cpu"), workers=0) as run:
         teaching = run.training.teacher()
+        as_they_are, learned_from = learned_from, []
         run.training.student(teaching, recipe.student, recipe.product.student, seed=0)
 
-    assert len(learned_from) >= 2 * STEPS
+    assert len(as_they_are) >= STEPS
     # Neither paler nor in another light, whose levels are no whole numbers.
-    assert all(torch.equal(frame, frame.round()) for frame in learned_from)
+    assert all(torch.equal(frame, frame.round()) for frame in as_they_are)
+    assert len(learned_from) == STEPS
+    assert not any(torch.equal(frame, frame.round()) for frame in learned_from)
 
 
 def test_the_teacher_is_asked_of_every_clip_once(

@@ -178,12 +178,14 @@ def test_a_frame_is_sharpened_so_far_and_no_further_and_a_crisp_one_not_at_all()
 def test_views_are_of_the_frame_in_standard_light(count: ViewCount) -> None:
     frames = pictures(2, 96)
     light = standardised(frames)
-    seen = crisp(light) if count == 1 else both_views(crisp(light), PALER)
+    sharp = crisp(light)
+    seen = sharp if count == 1 else both_views(sharp, PALER)
     views = Views(Looks(views=count, saturations=PALER, standard=STANDARD))
 
     for in_training in (True, False):
         with torch.autocast("cpu", torch.bfloat16, enabled=in_training):
             assert torch.equal(views(frames), seen)
+            assert torch.equal(views.whole(frames), sharp)
 
 
 @pytest.mark.parametrize(("name", "value"), [("blur_px", 1e9), ("border", 0.5), ("contrast", float("nan"))])

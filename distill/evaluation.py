@@ -1,6 +1,6 @@
 """Scores and figures of a trained model over one side of the split, teacher and student alike."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import torch
 
@@ -20,26 +20,24 @@ def score(model: Teacher | Student, streams: Streams, data: ClipData) -> list[Sc
     A variant is a video of its own, and so is a twin.
     """
     model = model.eval()
-    scored = []
-    for k in range(len(streams.keys)):
-        for rows, logits in window_logits(model, streams, k, range(len(streams.windows)), size=64):
-            rgb, depth, face_valid, depth_valid = streams.at([k] * len(rows), rows)
-            place, slots = torch.nonzero(face_valid, as_tuple=True)
-            valid = face_valid[place, slots], depth_valid[place, slots]
-            frames = judged_alone(model, rgb[place, slots], depth[place, slots], slots, valid)
-            for row, (real, fake) in zip(rows, logits.tolist(), strict=True):
-                window = data.windows[streams.windows[row]]
+    return [window for k in range(len(streams.keys)) for window in _scored(model, streams, data, k)]
+
+
+def _scored(model: Teacher | Student, streams: Streams, data: ClipData, k: int) -> Iterator[ScoredWindow]:
+    for rows, logits in window_logits(model, streams, k, range(len(streams.windows)), size=64):
+        rgb, depth, face_valid, depth_valid = streams.at([k] * len(rows), rows)
+        place, slots = torch.nonzero(face_valid, as_tuple=True)
+        valid = face_valid[place, slots], depth_valid[place, slots]
+        frames = judged_alone(model, rgb[place, slots], depth[place, slots], slots, valid)
+        for row, (real, fake) in zip(rows, logits.tolist(), strict=True):
+            window = data.windows[streams.windows[row]]
+            yield ScoredWindow(
                 # A forgery made in preparation shares its video's path with the original, but not its key.
-                video = f"{window.record.key} {window.forged} {k}" if data.variants else window.record.key
-                scored.append(
-                    ScoredWindow(
-                        video=video,
-                        is_fake=window.is_fake,
-                        logits=(real, fake),
-                        frame_logits=tuple((real, fake) for real, fake in frames[place == row - rows[0]].tolist()),
-                    )
-                )
-    return scored
+                video=f"{window.record.key} {window.forged} {k}" if data.variants else window.record.key,
+                is_fake=window.is_fake,
+                logits=(real, fake),
+                frame_logits=tuple((real, fake) for real, fake in frames[place == row - rows[0]].tolist()),
+            )
 
 
 def metrics_of(windows: Sequence[ScoredWindow], records: Sequence[VideoRecord], decision: Decision) -> Metrics:

@@ -85,9 +85,12 @@ def sides_of(recipe: Recipe, renderer: Renderer, windows: dict[Split, list[ClipW
     def frames(drawn: Recipe | Primer = recipe, spec: PreprocessSpec = full) -> ClipData:
         return side(windows["train"], variants=told.variants, slots=told.slots, drawn=drawn, spec=spec)
 
-    val = side(windows["val"])
-    forged = recipe.prepare.forgeries
-    as_stored = TwinSettings(forgeries=(recipe.prepare.forgery,), swap_share=forged.count("swap") / max(1, len(forged)))
+    val = calibration = side(windows["val"])
+    if recipe.calibration_variants:
+        forged = recipe.prepare.forgeries
+        as_stored = TwinSettings(forgeries=(recipe.prepare.forgery,), swap_share=forged.count("swap") / len(forged))
+        shown = _one_of_each_real(windows["val"])
+        calibration = side(shown, variants=recipe.calibration_variants, twins=as_stored)
     return Sides(
         train_frames=frames(),
         beginning=Beginning(
@@ -101,9 +104,7 @@ def sides_of(recipe: Recipe, renderer: Renderer, windows: dict[Split, list[ClipW
         val_frames=side(windows["val"], slots=VALIDATION_SLOTS),
         val=val,
         test=side(windows["test"]),
-        calibration=side(_one_of_each_real(windows["val"]), variants=recipe.calibration_variants, twins=as_stored)
-        if recipe.calibration_variants
-        else val,
+        calibration=calibration,
     )
 
 

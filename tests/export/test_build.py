@@ -10,6 +10,7 @@ from export.parity import compare
 from export.schemes import PARTS
 from export.source import Origin, Source
 from export.targets import VARIANTS, chosen_variants
+from tests.core.coreml.packages import operations, specification
 
 # The exporters use what the standard library and torch deprecate.
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::UserWarning")
@@ -61,17 +62,11 @@ def test_a_student_that_looks_twice_holds_with_nothing_left_outside_the_delegate
 def test_the_matrices_of_views_are_not_among_the_weights_that_core_ml_has_in_8_bits(
     twice: Source, tmp_path: Path
 ) -> None:
-    from coremltools.proto import Model_pb2
-
     variant = next(variant for variant in VARIANTS if variant.path == "student_int8.mlpackage")
     write(twice, variant, tmp_path / variant.path)
-    (file,) = (tmp_path / variant.path).rglob("*.mlmodel")
-    model = Model_pb2.Model()
-    model.ParseFromString(file.read_bytes())
 
     rounded, products, convolutions = set(), set(), set()
-    (block,) = model.mlProgram.functions["encode"].block_specializations.values()
-    for operation in block.operations:
+    for operation in operations(specification(tmp_path / variant.path).mlProgram.functions["encode"]):
         weights = {part.name for part in operation.inputs["weight"].arguments}
         if operation.type.startswith("constexpr"):
             rounded |= {output.name for output in operation.outputs}

@@ -34,7 +34,8 @@ class Arm:
 
 def arms_of(told: StudentRecipe, *, depth_trained: bool) -> list[Arm]:
     """All terms, no teacher at all, the teacher's start alone, and each term left out that the recipe uses."""
-    plain = replace(told, quantised=None)
+    # Every arm trains its trunk: a kept one would look the same whatever term is left out.
+    plain = replace(told, quantised=None, keep_teachers_trunk=False)
     alone = replace(plain, taught=False)
     arms = [
         Arm(name="all terms", student=plain),

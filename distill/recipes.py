@@ -153,6 +153,8 @@ class StudentRecipe:
 
     start_from_teacher: bool = True
     """Begin with the teacher's RGB trunk, where it is the same, and under its heads, instead of its own `weights`."""
+    keep_teachers_trunk: bool = False
+    """Leave a trunk that began so as it is, without the stage on single frames, unless there is depth to learn."""
     weights: TrunkWeights = "scratch"
     taught: bool = True
     """False: by the terms that need no teacher, to see what the teacher is worth."""
@@ -251,7 +253,10 @@ def _clips() -> Recipe:
             fusion=Stage(steps=150, windows=32, learning_rate=1e-5, validate_every=50),
         ),
         student=StudentRecipe(
-            frames=Stage(steps=300, windows=32, learning_rate=3e-5, validate_every=100, kept_from=0.8),
+            # With no depth to learn, training its teacher's trunk further only loses what that knows of strangers.
+            keep_teachers_trunk=True,
+            # Of students of other sizes, whose trunks begin from nothing.
+            frames=Stage(steps=1000, windows=32, learning_rate=1e-3, validate_every=200, kept_from=0.67, kept="mean"),
             fusion=Stage(steps=150, windows=32, learning_rate=1e-5, validate_every=50),
             quantised=Stage(steps=100, windows=32, learning_rate=1e-5, weight_decay=0.0, validate_every=50),
         ),

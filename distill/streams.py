@@ -58,13 +58,13 @@ def embed(
     """Both streams of every judged window of `data` for each of its variants (at least one), rounded to float16.
 
     What `cache` holds of these weights is not computed again. A student sees RGB alone, so its depth stream is valid
-    where the face is; never if not `depth_trained`.
+    where the face is; never if not `depth_trained`, and then it is zero in the cache.
     """
     assert data.slots is None
     variants, windows = max(1, data.variants), data.judged
     masks = [masks_of(model, data.windows[window], depth_trained=depth_trained) for window in windows]
     face_valid, depth_valid = (torch.stack(rows) for rows in zip(*masks, strict=True))
-    encoder = FusedEncoder(model)
+    encoder = FusedEncoder(model, depth_trained=depth_trained)
     started, encoded = time.perf_counter(), 0
     keys: list[tuple[str, ...]] = []
     with progress(title) as report:
@@ -94,13 +94,19 @@ def embed(
 
 
 class FusedEncoder:
-    """A model's trunks, fused in a copy: the same embeddings in half the time."""
+    """A model's trunks, fused in a copy: the same embeddings in half the time.
 
-    def __init__(self, model: Teacher | Student) -> None:
+    If not `depth_trained` they are of RGB alone, and of one digest whoever's trunk it is: where a student keeps its
+    teacher's, nothing is computed twice.
+    """
+
+    def __init__(self, model: Teacher | Student, *, depth_trained: bool = True) -> None:
         parts = (model.trunk, model.depth_head) if isinstance(model, Student) else (model.rgb_trunk, model.depth_trunk)
-        digests = "/".join(weights_sha256(part)[:32] for part in parts)
-        self.digest = f"{model.config.role}/{model.config.looks_key}/{digests}"
+        whose, count = (model.config.role, 2) if depth_trained else ("rgb", 1)
+        digests = "/".join(weights_sha256(part)[:32] for part in parts[:count])
+        self.digest = f"{whose}/{model.config.looks_key}/{digests}"
         """Of all that embeddings depend on."""
+        self._depth_trained = depth_trained
         self._model = copy.deepcopy(model).eval()
         for trunk in self._model.modules():
             if isinstance(trunk, Trunk) and not trunk.fused:
@@ -118,6 +124,8 @@ class FusedEncoder:
             # Where nothing is known of depth its trunk is not asked.
             known = bool(batch.depth_valid.any())
             depth = self._model.encode_depth(pixels(batch.depth.flatten(0, 1))) if known else torch.zeros_like(rgb)
+        if not self._depth_trained:
+            depth = torch.zeros_like(rgb)
         shape = (*batch.slots.shape, -1)
         return rgb.view(shape), depth.view(shape)
 

@@ -197,25 +197,12 @@ class Training:
         follows = told.start_from_teacher and config.trunk == teacher.config.trunk
         if follows:
             student.trunk.load_state_dict(teacher.rgb_trunk.state_dict())
-        frames = StudentFrames(
-            student,
-            told.frames,
-            losses=told.losses,
-            temperature=told.temperature,
-            teacher_dim=teacher.embed_dim,
-            depth_trained=self._depth_trained,
-            seed=seed,
-        )
-        if follows and teaching.heads is not None:
-            frames.heads.load_state_dict(teaching.heads.state_dict())
+        heads = teaching.heads if follows else None
         taught = teaching if told.taught else None
-        steps = self._frames(told.frames, seed=seed, begins=told.weights == "scratch" and not follows)
-        if taught is not None and not (self.stages / f"{prefix}_frames.json").is_file():
-            shown = steps.clips(self._batches(told.frames))
-            with self._alone():
-                steps = steps.taught(frame_teaching(teacher, self._sides.train_frames, self.targets, shown))
-        self._fit(f"{prefix}_frames", frames, steps, self._val_frames())
-        begin_as_mean(student.fusion, frames.heads.label)
+        if heads is None or self._depth_trained or not told.keep_teachers_trunk:
+            begins = told.weights == "scratch" and not follows
+            heads = self._student_frames(student, told, teaching, heads, begins=begins, prefix=prefix, seed=seed)
+        begin_as_mean(student.fusion, heads.label)
         self._student_fusion(student, told, taught, prefix, seed)
         if told.together is not None:
             together = Together(
@@ -228,6 +215,38 @@ class Training:
             )
             self._fit(f"{prefix}_together", together, self._whole(told.together, taught), self._val_whole())
         return student.eval()
+
+    def _student_frames(
+        self,
+        student: Student,
+        told: StudentRecipe,
+        teaching: Teaching,
+        heads: FrameHeads | None,
+        *,
+        begins: bool,
+        prefix: str,
+        seed: int,
+    ) -> FrameHeads:
+        """Train the trunk and the depth head on single frames, under `heads` or new ones; those it ends with."""
+        stage = StudentFrames(
+            student,
+            told.frames,
+            losses=told.losses,
+            temperature=told.temperature,
+            teacher_dim=teaching.teacher.embed_dim,
+            depth_trained=self._depth_trained,
+            seed=seed,
+        )
+        if heads is not None:
+            stage.heads.load_state_dict(heads.state_dict())
+        steps = self._frames(told.frames, seed=seed, begins=begins)
+        if told.taught and not (self.stages / f"{prefix}_frames.json").is_file():
+            shown = steps.clips(self._batches(told.frames))
+            with self._alone():
+                answers = frame_teaching(teaching.teacher, self._sides.train_frames, self.targets, shown)
+                steps = steps.taught(answers)
+        self._fit(f"{prefix}_frames", stage, steps, self._val_frames())
+        return stage.heads
 
     def quantised(self, student: Student, stage: Stage) -> tuple[Student, dict[str, tuple[float, float]]]:
         """A fused copy of `student`, trained for int8, and the ranges of its activations."""

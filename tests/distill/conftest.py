@@ -18,9 +18,15 @@ MadeStore = Callable[[Sequence[VideoRecord]], ClipStore]
 
 
 def record(
-    name: str, *, is_fake: bool, split: Split = "train", samples: int = 20, no_face: Sequence[int] = ()
+    name: str,
+    *,
+    is_fake: bool,
+    split: Split = "train",
+    samples: int = 20,
+    no_face: Sequence[int] = (),
+    depth: bool = True,
 ) -> VideoRecord:
-    """A video with one window; samples `no_face` show none, the others have depth."""
+    """A video with one window; samples `no_face` show none, the others have `depth`."""
     return VideoRecord(
         key=name,
         path=f"{name}.mp4",
@@ -34,7 +40,7 @@ def record(
                 time_ms=100.0 * index,
                 face=None if index in no_face else (8.0, 8.0, 32.0, 32.0),
                 kept=index not in no_face,
-                depth_valid=index not in no_face,
+                depth_valid=depth and index not in no_face,
             )
             for index in range(samples)
         ),

@@ -42,6 +42,12 @@ def test_a_student_without_a_teacher_has_neither_its_answers_nor_its_trunk() -> 
     assert all(arm.quantised is None for arm in arms.values())
 
 
+def test_every_student_that_is_compared_trains_its_trunk() -> None:
+    told = replace(recipe_named("demo").student, keep_teachers_trunk=True)
+
+    assert not any(arm.student.keep_teachers_trunk for arm in arms_of(told, depth_trained=False))
+
+
 def test_a_run_that_is_not_finished_cannot_be_ablated(made_store: MadeStore, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="run: no finished run; type the same command without --ablate first"):
         ablate(tiny_recipe(), made_store(tiny_records()), tmp_path / "run", machine=MACHINE, workers=0)

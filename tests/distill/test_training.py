@@ -114,6 +114,32 @@ def test_fusions_and_the_student_begin_with_what_judged_single_frames(
         assert torch.equal(fusion["fusion.head.bias"], heads["heads.label.bias"])
 
 
+@pytest.mark.parametrize("depth", [False, True])
+def test_a_student_keeps_its_teachers_trunk_unless_there_is_depth_to_learn(
+    depth: bool, made_store: MadeStore, tmp_path: Path
+) -> None:
+    recipe = tiny_recipe()
+    recipe = replace(recipe, teacher=replace(recipe.teacher, together=None))
+    still = replace(recipe.student.fusion, learning_rate=0.0)
+    told = replace(recipe.student, keep_teachers_trunk=True, fusion=still)
+    store = made_store(tiny_records(depth=depth))
+
+    with opened(recipe, store, store.records(), tmp_path / "run", Machine(device="cpu"), workers=0) as run:
+        teaching = run.training.teacher()
+        assert teaching.heads is not None
+        run.training.embedded.clear()
+        student = run.training.student(teaching, told, recipe.product.student, seed=0)
+        stages = [record.name for record in run.training.records if record.name.startswith("student")]
+        trunk, begun = student.trunk.state_dict(), teaching.teacher.rgb_trunk.state_dict()
+
+    assert stages == (["student_frames", "student_fusion"] if depth else ["student_fusion"])
+    assert all(torch.equal(value, begun[name]) for name, value in trunk.items()) != depth
+    # Whoever's trunk it is, its embeddings are computed once.
+    assert {entry["model"] for entry in run.training.embedded} == ({"student"} if depth else set())
+    begins_alike = torch.equal(student.fusion.rgb.project.weight[-2:], teaching.heads.label.weight)
+    assert begins_alike != depth
+
+
 def test_a_teacher_learns_from_frames_as_they_are_and_its_student_in_the_light_that_its_answers_are_of(
     made_store: MadeStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -18,10 +18,16 @@ STEPS = 4
 _LOOKS_TWICE = StudentConfig(views=2, saturations=PALER, standard=STANDARD)
 
 
-def tiny_records() -> list[VideoRecord]:
+def tiny_records(*, depth: bool = True) -> list[VideoRecord]:
     """Three real and three fake videos on each side; one of those to train on shows too few faces."""
     return [
-        record(f"{split}-{kind}{place}", is_fake=kind == "fake", split=split, no_face=range(15) if patchy else ())
+        record(
+            f"{split}-{kind}{place}",
+            is_fake=kind == "fake",
+            split=split,
+            no_face=range(15) if patchy else (),
+            depth=depth,
+        )
         for split in ("train", "val", "test")
         for kind in ("real", "fake")
         for place in range(3)

@@ -20,7 +20,7 @@ def soft_target_loss(logits: Tensor, teacher_logits: Tensor, temperature: float)
 def embedding_loss(embeddings: Tensor, teacher_embeddings: Tensor, valid: Tensor) -> Tensor:
     """1 - cosine between embeddings [N, D], averaged over the rows where `valid` [N] is 1; 0 where none is."""
     distance = 1 - F.cosine_similarity(embeddings.float(), teacher_embeddings.float(), dim=1)
-    return (distance * valid).sum() / valid.sum().clamp(min=1.0)
+    return _valid_mean(distance, valid)
 
 
 def relation_loss(embeddings: Tensor, teacher_embeddings: Tensor, valid: Tensor) -> Tensor:
@@ -89,10 +89,8 @@ def forged_area_loss(logits: Tensor, masks: Tensor, valid: Tensor) -> Tensor:
     known = valid.float().view(*logits.shape[:2], 1, 1)
     share = F.adaptive_avg_pool2d(masks.float(), (logits.shape[2], logits.shape[3])) * known
     wanted = share / share.amax(dim=(1, 2, 3), keepdim=True).clamp(min=1e-6)
-    entropy = F.binary_cross_entropy_with_logits(logits.float(), wanted, reduction="none").mean(
-        dim=(2, 3), keepdim=True
-    )
-    return (entropy * known).sum() / known.sum().clamp(min=1.0)
+    entropy = F.binary_cross_entropy_with_logits(logits.float(), wanted, reduction="none").mean(dim=(2, 3))
+    return _valid_mean(entropy, known.flatten(1))
 
 
 def depth_loss(depth: Tensor, target: Tensor, valid: Tensor, scales: int = 3) -> Tensor:
@@ -130,6 +128,11 @@ def _normalised(depth: Tensor, valid: Tensor) -> Tensor:
 def _clip_mean(maps: Tensor, valid: Tensor) -> Tensor:
     """Mean over the valid frames of each clip: [N, T, H, W], [N, T] -> [N]; 0 where no frame is valid."""
     return (maps.mean(dim=(2, 3)) * valid).sum(dim=1) / valid.sum(dim=1).clamp(min=1.0)
+
+
+def _valid_mean(values: Tensor, valid: Tensor) -> Tensor:
+    """Mean of `values` where `valid`, of the same shape, is 1; 0 where none is."""
+    return (values * valid).sum() / valid.sum().clamp(min=1.0)
 
 
 def depth_target(depth: Tensor, size: int) -> Tensor:

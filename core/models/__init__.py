@@ -1,9 +1,10 @@
 """Architectures only: no devices, no files, no training, no export."""
 
+from core.models.light import STANDARD, Standard
 from core.models.methods import METHODS, TENSORS, Classify, Encode
 from core.models.student import STUDENT_SIZES, Student, StudentConfig, StudentSize
 from core.models.teacher import Teacher, TeacherConfig
-from core.models.views import PALER, STANDARD, Looks, Standard
+from core.models.views import PALER, Looks
 
 __all__ = [
     "METHODS",

@@ -1,9 +1,10 @@
-"""Students of every size and the teacher, with statistics as after training."""
+"""Students of every size and the teacher, with statistics as after training; pictures to show them."""
 
 from collections.abc import Iterator
 
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from core.models import STUDENT_SIZES, Student, StudentConfig, StudentSize, Teacher, TeacherConfig
@@ -69,3 +70,9 @@ def randomise_statistics(model: nn.Module) -> None:
 
 def relative_error(found: Tensor, expected: Tensor) -> float:
     return float((found - expected).abs().max() / expected.abs().max())
+
+
+def pictures(count: int, size: int) -> Tensor:
+    """float32 [count, 3, size, size], 0-255."""
+    coarse = torch.rand(count, 3, 9, 9, generator=torch.Generator().manual_seed(size))
+    return F.interpolate(coarse, size=(size, size), mode="bilinear") * 255

@@ -33,9 +33,12 @@ class Arm:
 
 
 def arms_of(told: StudentRecipe, *, depth_trained: bool) -> list[Arm]:
-    """All terms, no teacher at all, the teacher's start alone, and each term left out that the recipe uses."""
-    # Every arm trains its trunk: a kept one would look the same whatever term is left out.
-    plain = replace(told, quantised=None, keep_teachers_trunk=False)
+    """All terms, no teacher at all, the teacher's start alone, and each term left out that the recipe uses.
+
+    They train their trunks for as many steps, since a kept one would be the same whatever term is left out. Where the
+    recipe keeps its teacher's, that is an arm too.
+    """
+    plain = replace(told, quantised=None, keep_teachers_trunk=False, scratch=None)
     alone = replace(plain, taught=False)
     arms = [
         Arm(name="all terms", student=plain),
@@ -51,6 +54,8 @@ def arms_of(told: StudentRecipe, *, depth_trained: bool) -> list[Arm]:
         if used:
             losses = replace(told.losses, **{term.name: 0.0})
             arms.append(Arm(name=f"without {term.name}", student=replace(plain, losses=losses)))
+    if told.keep_teachers_trunk and not depth_trained:
+        arms.append(Arm(name="the teacher's trunk as it is", student=replace(plain, keep_teachers_trunk=True)))
     return arms
 
 

@@ -53,7 +53,7 @@ class Streams:
 
 
 def embed(
-    title: str, model: Teacher | Student, data: ClipData, cache: EmbeddingCache, *, depth_trained: bool = True
+    title: str, model: Teacher | Student, data: ClipData, cache: EmbeddingCache, *, depth_trained: bool
 ) -> Streams:
     """Both streams of every judged window of `data` for each of its variants (at least one), rounded to float16.
 
@@ -102,9 +102,9 @@ class FusedEncoder:
 
     def __init__(self, model: Teacher | Student, *, depth_trained: bool = True) -> None:
         parts = (model.trunk, model.depth_head) if isinstance(model, Student) else (model.rgb_trunk, model.depth_trunk)
-        whose, count = (model.config.role, 2) if depth_trained else ("rgb", 1)
+        kind, count = (model.config.role, 2) if depth_trained else ("rgb", 1)
         digests = "/".join(weights_sha256(part)[:32] for part in parts[:count])
-        self.digest = f"{whose}/{model.config.looks_key}/{digests}"
+        self.digest = f"{kind}/{model.config.looks_key}/{digests}"
         """Of all that embeddings depend on."""
         self._depth_trained = depth_trained
         self._model = copy.deepcopy(model).eval()
@@ -115,7 +115,10 @@ class FusedEncoder:
 
     @torch.inference_mode()
     def __call__(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        """RGB and depth, float32 [N, F, D]; what stands in an invalid slot means nothing."""
+        """RGB and depth, float32 [N, F, D]; what stands in an invalid slot means nothing.
+
+        Depth is zero where it is not trained.
+        """
         frames = pixels(batch.frames.flatten(0, 1))
         if isinstance(self._model, Student):
             rgb, depth, _ = self._model.encode(frames)

@@ -201,7 +201,8 @@ class Training:
         taught = teaching if told.taught else None
         if heads is None or self._depth_trained or not told.keep_teachers_trunk:
             begins = told.weights == "scratch" and not follows
-            heads = self._student_frames(student, told, teaching, heads, begins=begins, prefix=prefix, seed=seed)
+            stage = told.scratch if begins and told.scratch is not None else told.frames
+            heads = self._student_frames(student, told, stage, teaching, heads, begins=begins, prefix=prefix, seed=seed)
         begin_as_mean(student.fusion, heads.label)
         self._student_fusion(student, told, taught, prefix, seed)
         if told.together is not None:
@@ -220,6 +221,7 @@ class Training:
         self,
         student: Student,
         told: StudentRecipe,
+        stage: Stage,
         teaching: Teaching,
         heads: FrameHeads | None,
         *,
@@ -227,10 +229,10 @@ class Training:
         prefix: str,
         seed: int,
     ) -> FrameHeads:
-        """Train the trunk and the depth head on single frames, under `heads` or new ones; those it ends with."""
-        stage = StudentFrames(
+        """Train the trunk and the depth head on single frames, under `heads` or new ones; returns the trained heads."""
+        frames = StudentFrames(
             student,
-            told.frames,
+            stage,
             losses=told.losses,
             temperature=told.temperature,
             teacher_dim=teaching.teacher.embed_dim,
@@ -238,15 +240,15 @@ class Training:
             seed=seed,
         )
         if heads is not None:
-            stage.heads.load_state_dict(heads.state_dict())
-        steps = self._frames(told.frames, seed=seed, begins=begins)
+            frames.heads.load_state_dict(heads.state_dict())
+        steps = self._frames(stage, seed=seed, begins=begins)
         if told.taught and not (self.stages / f"{prefix}_frames.json").is_file():
-            shown = steps.clips(self._batches(told.frames))
+            shown = steps.clips(self._batches(stage))
             with self._alone():
                 answers = frame_teaching(teaching.teacher, self._sides.train_frames, self.targets, shown)
                 steps = steps.taught(answers)
-        self._fit(f"{prefix}_frames", stage, steps, self._val_frames())
-        return stage.heads
+        self._fit(f"{prefix}_frames", frames, steps, self._val_frames())
+        return frames.heads
 
     def quantised(self, student: Student, stage: Stage) -> tuple[Student, dict[str, tuple[float, float]]]:
         """A fused copy of `student`, trained for int8, and the ranges of its activations."""

@@ -82,11 +82,11 @@ def coloured(view: Tensor, colours: Tensor) -> Tensor:
 @torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]
 def _measures(size: int, standard: Standard, device: torch.device) -> list[Tensor]:
     """`_measuring` on `device`."""
-    return of_their_own(_measuring(size, standard), device)
+    return new_tensors(_measuring(size, standard), device)
 
 
-def of_their_own(matrices: tuple[npt.NDArray[np.float32], ...], device: torch.device) -> list[Tensor]:
-    """As new tensors of numbers, even while a graph is recorded, whose own constants they become."""
+def new_tensors(matrices: tuple[npt.NDArray[np.float32], ...], device: torch.device) -> list[Tensor]:
+    """Of numbers, even while a graph is recorded, whose own constants they become."""
     with torch.inference_mode(False), _disable_current_modes():
         return [torch.tensor(matrix, device=device) for matrix in matrices]
 

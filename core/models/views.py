@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from pydantic import BaseModel, ConfigDict
 from torch import Tensor, nn
 
-from core.models.light import LUMA, Standard, coloured, crisp, of_their_own, standardised
+from core.models.light import LUMA, Standard, coloured, crisp, new_tensors, standardised
 from core.ranges import Share
 
 ViewCount = Literal[1, 2]
@@ -136,7 +136,7 @@ def _in_full_precision(shown: Callable[[Tensor], Tensor], frame: Tensor) -> Tens
 @torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]
 def _constants(size: int, saturations: Saturations, device: torch.device) -> list[Tensor]:
     """`_matrices` on `device`."""
-    return of_their_own(_matrices(size, saturations), device)
+    return new_tensors(_matrices(size, saturations), device)
 
 
 @lru_cache

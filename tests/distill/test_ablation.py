@@ -42,10 +42,12 @@ def test_a_student_without_a_teacher_has_neither_its_answers_nor_its_trunk() -> 
     assert all(arm.quantised is None for arm in arms.values())
 
 
-def test_every_student_that_is_compared_trains_its_trunk() -> None:
-    told = replace(recipe_named("demo").student, keep_teachers_trunk=True)
+def test_students_train_their_trunks_for_as_many_steps_and_a_kept_one_is_beside_them() -> None:
+    arms = arms_of(recipe_named("clips").student, depth_trained=False)
 
-    assert not any(arm.student.keep_teachers_trunk for arm in arms_of(told, depth_trained=False))
+    assert [arm.name for arm in arms if arm.student.keep_teachers_trunk] == ["the teacher's trunk as it is"]
+    assert arms[-1].student.keep_teachers_trunk
+    assert {(arm.student.frames.steps, arm.student.scratch) for arm in arms} == {(300, None)}
 
 
 def test_a_run_that_is_not_finished_cannot_be_ablated(made_store: MadeStore, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -11,6 +12,8 @@ from core.products import PRODUCTS
 from core.transforms import FEW_PEOPLE, FULL, LIGHT, Augmentation
 from distill.recipes import RECIPES, Stage, of_size, recipe_named
 from distill.train import recipe_document
+
+STAGE = Stage(steps=1, windows=2, learning_rate=1e-3)
 
 
 def test_an_unknown_recipe_lists_the_allowed_ones() -> None:
@@ -59,6 +62,32 @@ def test_faceforensics_is_the_reference_trunk_at_full_size() -> None:
     assert recipe.product.student.trunk == recipe.teacher.model.trunk == "repvit_m0_9"
     assert recipe.teacher.weights == "hub"
     assert recipe.student.start_from_teacher
+
+
+def test_a_student_of_clips_keeps_its_teachers_trunk_and_those_of_other_sizes_begin_on_a_schedule_of_their_own() -> (
+    None
+):
+    told = recipe_named("clips").student
+
+    assert told.keep_teachers_trunk
+    assert told.scratch is not None
+    assert told.scratch.learning_rate > 10 * told.frames.learning_rate
+
+
+@pytest.mark.parametrize(
+    ("role", "changed", "named"),
+    [
+        ("student", {"start_from_teacher": False}, "start_from_teacher=False"),
+        ("student", {"together": STAGE}, "a student's together"),
+        ("teacher", {"together": STAGE}, "a teacher's together"),
+        ("teacher", {"trunk": "frozen"}, "a frozen teacher's trunk"),
+    ],
+)
+def test_a_trunk_that_something_else_would_train_is_not_kept(role: str, changed: dict[str, Any], named: str) -> None:
+    clips = recipe_named("clips")
+
+    with pytest.raises(ValueError, match=f"keep_teachers_trunk with {named}: leave one of them out"):
+        replace(clips, **{role: replace(getattr(clips, role), **changed)})
 
 
 @pytest.mark.parametrize("name", RECIPES)

@@ -12,13 +12,13 @@ from core.clips import ClipWindow, windows_of
 from core.corpus import Split
 from core.embeddings import EmbeddingCache
 from core.errors import InputError
-from core.models import STANDARD, Teacher, TeacherConfig
-from core.models.backbone import Trunk
+from core.models import STANDARD, Looks, Student, StudentConfig, Teacher, TeacherConfig
+from core.models.backbone import Trunk, TrunkName
 from core.models.fusion import FusionConfig, TemporalFusion
 from core.runs import read_tensors
 from distill.batches import TaughtWindows
 from distill.fit import Machine
-from distill.recipes import LossWeights, Stage
+from distill.recipes import LossWeights, Recipe, Stage
 from distill.rendering import Renderer
 from distill.stages import Fusion
 from distill.streams import FusedEncoder
@@ -29,6 +29,17 @@ from tests.distill.conftest import MadeStore, record
 from tests.distill.tiny import STEPS, tiny_recipe, tiny_records
 
 pytestmark = pytest.mark.usefixtures("shallow")
+
+
+def keeping(recipe: Recipe) -> Recipe:
+    """`recipe` with a student that keeps its teacher's trunk, and with a fusion that stays as it begins."""
+    return replace(
+        recipe,
+        teacher=replace(recipe.teacher, together=None),
+        student=replace(
+            recipe.student, keep_teachers_trunk=True, fusion=replace(recipe.student.fusion, learning_rate=0.0)
+        ),
+    )
 
 
 class Unlogged(Fusion):
@@ -114,30 +125,40 @@ def test_fusions_and_the_student_begin_with_what_judged_single_frames(
         assert torch.equal(fusion["fusion.head.bias"], heads["heads.label.bias"])
 
 
-@pytest.mark.parametrize("depth", [False, True])
-def test_a_student_keeps_its_teachers_trunk_unless_there_is_depth_to_learn(
-    depth: bool, made_store: MadeStore, tmp_path: Path
+def test_a_kept_trunk_is_the_teachers_and_its_embeddings_are_computed_once(
+    made_store: MadeStore, tmp_path: Path
 ) -> None:
-    recipe = tiny_recipe()
-    recipe = replace(recipe, teacher=replace(recipe.teacher, together=None))
-    still = replace(recipe.student.fusion, learning_rate=0.0)
-    told = replace(recipe.student, keep_teachers_trunk=True, fusion=still)
-    store = made_store(tiny_records(depth=depth))
+    recipe = keeping(tiny_recipe())
+    store = made_store(tiny_records(depth=False))
 
     with opened(recipe, store, store.records(), tmp_path / "run", Machine(device="cpu"), workers=0) as run:
         teaching = run.training.teacher()
         assert teaching.heads is not None
         run.training.embedded.clear()
-        student = run.training.student(teaching, told, recipe.product.student, seed=0)
-        stages = [record.name for record in run.training.records if record.name.startswith("student")]
-        trunk, begun = student.trunk.state_dict(), teaching.teacher.rgb_trunk.state_dict()
+        student = run.training.student(teaching, recipe.student, recipe.product.student, seed=0)
+        stages = [record.name for record in run.training.records]
 
-    assert stages == (["student_frames", "student_fusion"] if depth else ["student_fusion"])
-    assert all(torch.equal(value, begun[name]) for name, value in trunk.items()) != depth
-    # Whoever's trunk it is, its embeddings are computed once.
-    assert {entry["model"] for entry in run.training.embedded} == ({"student"} if depth else set())
-    begins_alike = torch.equal(student.fusion.rgb.project.weight[-2:], teaching.heads.label.weight)
-    assert begins_alike != depth
+    assert stages == ["teacher_frames", "teacher_fusion", "student_fusion"]
+    kept = teaching.teacher.rgb_trunk.state_dict()
+    assert all(torch.equal(value, kept[name]) for name, value in student.trunk.state_dict().items())
+    assert run.training.embedded == []
+    assert torch.equal(student.fusion.rgb.project.weight[-2:], teaching.heads.label.weight)
+
+
+@pytest.mark.parametrize(("depth", "trunk", "steps"), [(True, "repvit_m0_9", STEPS), (False, "repvit_m0_6", 1)])
+def test_where_there_is_depth_to_learn_or_another_trunk_the_student_trains_its_own(
+    depth: bool, trunk: TrunkName, steps: int, made_store: MadeStore, tmp_path: Path
+) -> None:
+    recipe = keeping(tiny_recipe())
+    scratch = replace(recipe.student.frames, steps=1)
+    told, config = replace(recipe.student, scratch=scratch), recipe.product.student.model_copy(update={"trunk": trunk})
+    store = made_store(tiny_records(depth=depth))
+
+    with opened(recipe, store, store.records(), tmp_path / "run", Machine(device="cpu"), workers=0) as run:
+        run.training.student(run.training.teacher(), told, config, seed=0)
+        trained = {record.name: record.steps for record in run.training.records}
+
+    assert trained["student_frames"] == steps
 
 
 def test_a_teacher_learns_from_frames_as_they_are_and_its_student_in_the_light_that_its_answers_are_of(
@@ -208,6 +229,30 @@ def test_what_no_weight_shows_is_part_of_a_key() -> None:
     assert len({FusedEncoder(model).digest for model in (teacher, twice, paler, lit)}) == 4
     # Embeddings know nothing of the fusion.
     assert FusedEncoder(headed).digest == FusedEncoder(teacher).digest
+
+
+def test_embeddings_of_rgb_alone_are_the_same_whoevers_trunk_it_is(made_store: MadeStore) -> None:
+    recipe = tiny_recipe()
+    looks = {name: getattr(recipe.product.student, name) for name in Looks.model_fields}
+    teacher, student = Teacher(TeacherConfig(**looks)), Student(StudentConfig(**looks))
+    once, stranger = Teacher(TeacherConfig()), Teacher(TeacherConfig(**looks))
+    student.trunk.load_state_dict(teacher.rgb_trunk.state_dict())
+    once.load_state_dict(teacher.state_dict())
+    store = made_store([record("real", is_fake=False)])
+    windows = windows_of(store.records(), min_coverage=0.0)
+    given: dict[Split, list[ClipWindow]] = {"train": windows, "val": windows, "test": windows}
+    batch = sides_of(recipe, Renderer(store), given).val.batch([0], [0])
+
+    of_teacher, of_student, *others = (
+        FusedEncoder(model, depth_trained=False) for model in (teacher, student, once, stranger)
+    )
+
+    assert of_teacher.digest == of_student.digest
+    others += [FusedEncoder(teacher), FusedEncoder(student)]
+    assert len({encoder.digest for encoder in (of_teacher, *others)}) == 5
+    (rgb, depth), (again, _) = of_teacher(batch), of_student(batch)
+    assert torch.equal(rgb, again)
+    assert float(rgb.abs().max()) > 0 == float(depth.abs().max())
 
 
 def test_the_fullest_window_of_a_video_is_calibrated_on(made_store: MadeStore) -> None:

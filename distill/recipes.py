@@ -278,7 +278,8 @@ def _clips() -> Recipe:
             keep_teachers_trunk=True,
             frames=Stage(steps=300, windows=32, learning_rate=3e-5, validate_every=100, kept_from=0.8),
             scratch=Stage(steps=1000, windows=32, learning_rate=1e-3, validate_every=200, kept_from=0.67, kept="mean"),
-            fusion=Stage(steps=150, windows=32, learning_rate=1e-5, validate_every=50),
+            # A third as wide as its teacher's: at its rate logits would keep the offset that frames' verdicts have.
+            fusion=Stage(steps=150, windows=32, learning_rate=3e-5, validate_every=50),
             quantised=Stage(steps=100, windows=32, learning_rate=1e-5, weight_decay=0.0, validate_every=50),
         ),
     )

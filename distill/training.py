@@ -197,12 +197,10 @@ class Training:
         follows = told.start_from_teacher and config.trunk == teacher.config.trunk
         if follows:
             student.trunk.load_state_dict(teacher.rgb_trunk.state_dict())
-        heads = teaching.heads if follows else None
         taught = teaching if told.taught else None
+        heads = teaching.heads if follows else None
         if heads is None or self._depth_trained or not told.keep_teachers_trunk:
-            begins = told.weights == "scratch" and not follows
-            stage = told.scratch if begins and told.scratch is not None else told.frames
-            heads = self._student_frames(student, told, stage, teaching, heads, begins=begins, prefix=prefix, seed=seed)
+            heads = self._student_frames(student, told, teaching, follows=follows, prefix=prefix, seed=seed)
         begin_as_mean(student.fusion, heads.label)
         self._student_fusion(student, told, taught, prefix, seed)
         if told.together is not None:
@@ -221,15 +219,18 @@ class Training:
         self,
         student: Student,
         told: StudentRecipe,
-        stage: Stage,
         teaching: Teaching,
-        heads: FrameHeads | None,
         *,
-        begins: bool,
+        follows: bool,
         prefix: str,
         seed: int,
     ) -> FrameHeads:
-        """Train the trunk and the depth head on single frames, under `heads` or new ones; returns the trained heads."""
+        """Train the trunk and the depth head on single frames; returns the heads that were trained with them.
+
+        They begin as the teacher's where the trunk `follows` its, if it has any.
+        """
+        begins = told.weights == "scratch" and not follows
+        stage = told.scratch if begins and told.scratch is not None else told.frames
         frames = StudentFrames(
             student,
             stage,
@@ -239,8 +240,8 @@ class Training:
             depth_trained=self._depth_trained,
             seed=seed,
         )
-        if heads is not None:
-            frames.heads.load_state_dict(heads.state_dict())
+        if follows and teaching.heads is not None:
+            frames.heads.load_state_dict(teaching.heads.state_dict())
         steps = self._frames(stage, seed=seed, begins=begins)
         if told.taught and not (self.stages / f"{prefix}_frames.json").is_file():
             shown = steps.clips(self._batches(stage))

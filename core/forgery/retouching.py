@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from core.colours import saturating
 from core.preprocess import Image
 
 Pixels = npt.NDArray[np.float32]
@@ -21,7 +22,6 @@ GREY = 128.0
 
 _DETAIL_FACES = 0.01
 """Sigma that sharpening tells detail by, in face widths."""
-_LUMA = np.array([0.299, 0.587, 0.114])
 _GAINS = (0.6, 1.6)
 """A match that asks for more than this would bring up noise."""
 
@@ -78,8 +78,7 @@ class Look:
         # A turn about the axis of greys, by Rodrigues' formula.
         across = np.array([[0, -1, 1], [1, 0, -1], [-1, 1, 0]]) / math.sqrt(3)
         turned = math.cos(angle) * np.eye(3) + math.sin(angle) * across + (1 - math.cos(angle)) * np.full((3, 3), 1 / 3)
-        saturated = self.saturation * np.eye(3) + (1 - self.saturation) * np.tile(_LUMA, (3, 1))
-        return np.asarray(np.diag(self.gain) @ saturated @ turned, dtype=np.float32)
+        return np.asarray(np.diag(self.gain) @ saturating(self.saturation) @ turned, dtype=np.float32)
 
 
 def retouched(pixels: Pixels, look: Look, *, face_px: float, brightness: float) -> Pixels:

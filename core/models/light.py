@@ -11,8 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor
 from torch.utils._python_dispatch import _disable_current_modes
 
-LUMA = (0.299, 0.587, 0.114)
-"""Of red, green and blue in grey (ITU-R BT.601)."""
+from core.colours import LUMA
+
 _NO_DETAIL = 1 / 64
 """In units of 64 levels: detail below this has its strength."""
 

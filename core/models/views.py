@@ -11,7 +11,8 @@ import torch.nn.functional as F
 from pydantic import BaseModel, ConfigDict
 from torch import Tensor, nn
 
-from core.models.light import LUMA, Standard, coloured, crisp, new_tensors, standardised
+from core.colours import saturating
+from core.models.light import Standard, coloured, crisp, new_tensors, standardised
 from core.ranges import Share
 
 ViewCount = Literal[1, 2]
@@ -146,5 +147,5 @@ def _matrices(size: int, saturations: Saturations) -> tuple[npt.NDArray[np.float
     shown = np.arange(border, size - border)
     places = (np.arange(size) + 0.5) * (len(shown) / size) - 0.5
     down = np.stack([np.interp(places, shown - border, row) for row in np.eye(size)[:, shown]], axis=1)
-    colours = [left * np.eye(3) + (1 - left) * np.tile(LUMA, (3, 1)) for left in saturations]
+    colours = map(saturating, saturations)
     return tuple(np.ascontiguousarray(matrix, dtype=np.float32) for matrix in (down[::-1], down, *colours))

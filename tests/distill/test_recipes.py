@@ -64,9 +64,7 @@ def test_faceforensics_is_the_reference_trunk_at_full_size() -> None:
     assert recipe.student.start_from_teacher
 
 
-def test_a_student_of_clips_keeps_its_teachers_trunk_and_those_of_other_sizes_begin_on_a_schedule_of_their_own() -> (
-    None
-):
+def test_a_student_of_clips_keeps_its_teachers_trunk_and_other_sizes_have_a_schedule_of_their_own() -> None:
     told = recipe_named("clips").student
 
     assert told.keep_teachers_trunk

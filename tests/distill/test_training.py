@@ -12,7 +12,7 @@ from core.clips import ClipWindow, windows_of
 from core.corpus import Split
 from core.embeddings import EmbeddingCache
 from core.errors import InputError
-from core.models import STANDARD, Looks, Student, StudentConfig, Teacher, TeacherConfig
+from core.models import STANDARD, Student, Teacher, TeacherConfig
 from core.models.backbone import Trunk, TrunkName
 from core.models.fusion import FusionConfig, TemporalFusion
 from core.runs import read_tensors
@@ -233,9 +233,9 @@ def test_what_no_weight_shows_is_part_of_a_key() -> None:
 
 def test_embeddings_of_rgb_alone_are_the_same_whoevers_trunk_it_is(made_store: MadeStore) -> None:
     recipe = tiny_recipe()
-    looks = {name: getattr(recipe.product.student, name) for name in Looks.model_fields}
-    teacher, student = Teacher(TeacherConfig(**looks)), Student(StudentConfig(**looks))
-    once, stranger = Teacher(TeacherConfig()), Teacher(TeacherConfig(**looks))
+    config = recipe.teacher.model
+    teacher, student = Teacher(config), Student(recipe.product.student)
+    once, stranger = Teacher(TeacherConfig()), Teacher(config)
     student.trunk.load_state_dict(teacher.rgb_trunk.state_dict())
     once.load_state_dict(teacher.state_dict())
     store = made_store([record("real", is_fake=False)])

@@ -13,15 +13,16 @@ from multiprocessing import get_context
 from pathlib import Path
 
 import torch
+from torch import nn
 
 from core.errors import InputError
 from core.manifest import Accuracy, Delegation, Parity
-from core.models import METHODS
+from core.models import METHODS, Classify, Encode
 from core.runtimes import Runtime
 from core.runtimes.coreml import CoreMLReference
 from export import coreml, executorch, onnx
 from export.parity import compare
-from export.schemes import PARTS, Scheme
+from export.schemes import Scheme, Trial, int8_encode, only_in_name
 from export.source import Origin, Source
 from export.targets import Variant
 
@@ -83,13 +84,24 @@ def _one_thread() -> None:
 
 def _built(origin: Origin, variant: Variant, folder: Path) -> Outcome:
     with _quiet():
-        source = origin.read()
-        path = folder / variant.path
-        delegation, scheme = write(source, variant, path)
-        outcome = _checked(source, variant, path, delegation, scheme)
-    if outcome.problem is not None:
+        return built(origin.read(), variant, folder)
+
+
+def built(source: Source, variant: Variant, folder: Path) -> Outcome:
+    """Write the artefact into `folder` and compare it; one of int8 with more in float32 until it holds."""
+    path = folder / variant.path
+    refused: tuple[Trial, ...] = ()
+    while True:
+        outcome = _checked(source, variant, path, *write(source, variant, path, refused))
+        if outcome.problem is None:
+            return outcome
         remove(path)
-    return outcome
+        parity, scheme = outcome.parity, outcome.scheme
+        if not variant.rounds_activations or parity is None or only_in_name(scheme):
+            return outcome
+        # A runtime rounds a little otherwise than torch does: what was written decides.
+        rough = Trial(float_parts=scheme.float_parts, cosine=parity.cosine, reason=outcome.problem)
+        refused = (*scheme.rejected, rough)
 
 
 def remove(path: Path) -> None:
@@ -97,13 +109,25 @@ def remove(path: Path) -> None:
     shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
 
 
-def write(source: Source, variant: Variant, path: Path) -> tuple[Delegation | None, Scheme]:
-    """Write the artefact, unchecked; what a delegate took of it, and what of `encode` is int8."""
+def write(
+    source: Source, variant: Variant, path: Path, refused: Sequence[Trial] = ()
+) -> tuple[Delegation | None, Scheme]:
+    """Write the artefact, unchecked; what a delegate took of it, and what of `encode` is int8.
+
+    `refused` are the schemes that were tried before, as in `int8_encode`.
+    """
+    encode: nn.Module = Encode(source.student).eval()
+    scheme = Scheme()
+    if variant.rounds_activations:
+        encode, scheme = int8_encode(encode, source, refused)
+    modules = {"encode": encode, "classify": Classify(source.student).eval()}
     if variant.target == "executorch":
-        return executorch.build(source, variant, path)
+        return executorch.build(modules, source, variant, path), scheme
     if variant.target == "coreml":
-        return None, coreml.build(source, variant, path)
-    return None, onnx.build(source, variant.precision, path)
+        coreml.build(modules, source, variant, path)
+    else:
+        onnx.build(modules, source, path)
+    return None, scheme
 
 
 def _checked(source: Source, variant: Variant, path: Path, delegation: Delegation | None, scheme: Scheme) -> Outcome:
@@ -116,7 +140,7 @@ def _checked(source: Source, variant: Variant, path: Path, delegation: Delegatio
     comparison = min(comparisons, key=lambda found: (found.broken(variant) is None, found.parity.cosine))
     return Outcome(
         variant=variant,
-        problem=comparison.broken(variant) or undelegated(variant, delegation) or _only_in_name(scheme),
+        problem=comparison.broken(variant) or undelegated(variant, delegation) or only_in_name(scheme),
         parity=comparison.parity,
         accuracy=comparison.accuracy,
         auc_lost=comparison.auc_lost,
@@ -124,11 +148,6 @@ def _checked(source: Source, variant: Variant, path: Path, delegation: Delegatio
         scheme=scheme,
         by_reference=any(isinstance(runtime, CoreMLReference) for runtime in runtimes),
     )
-
-
-def _only_in_name(scheme: Scheme) -> str | None:
-    """In words, that an int8 program has nothing in int8."""
-    return "every part of encode has to stay float32" if set(scheme.float_parts) == set(PARTS) else None
 
 
 def undelegated(variant: Variant, delegation: Delegation | None) -> str | None:

@@ -3,6 +3,7 @@
 import json
 import tempfile
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
@@ -12,11 +13,9 @@ import torch
 from torch import nn
 
 from core.manifest import MethodSpec, Precision
-from core.models import Classify, Encode
 from core.runtimes import missing_extra
 from core.runtimes.coreml.package import DATA, MANIFEST
 from export.programs import example_inputs, method_specs
-from export.schemes import Scheme, int8_encode
 from export.source import Source
 from export.targets import IOS_17, Variant
 
@@ -24,8 +23,8 @@ SMALLEST_QUANTISED = 2048
 """Values a weight must have to be stored in 8 bits: below that the saving is nothing."""
 
 
-def build(source: Source, variant: Variant, path: Path) -> Scheme:
-    """Write the package, or the folder with one a method, to `path`; what of `encode` computes in int8.
+def build(modules: Mapping[str, nn.Module], source: Source, variant: Variant, path: Path) -> None:
+    """Write `modules`, one a method, to `path`: a package, or a folder with one for each.
 
     All compute in float16 elsewhere; int8 means 8-bit weights, w8a8 8-bit activations too.
     """
@@ -34,11 +33,6 @@ def build(source: Source, variant: Variant, path: Path) -> Scheme:
     except ImportError as error:
         raise missing_extra("coreml", error) from error
     ios = ct.target.iOS17 if variant.backend == IOS_17 else ct.target.iOS18
-    encode: nn.Module = Encode(source.student).eval()
-    scheme = Scheme()
-    if variant.precision == "w8a8":
-        encode, scheme = int8_encode(encode, source)
-    modules = {"encode": encode, "classify": Classify(source.student).eval()}
     inputs = example_inputs(source)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -55,7 +49,6 @@ def build(source: Source, variant: Variant, path: Path) -> Scheme:
         else:
             _save_together(ct, models, path)
             _make_repeatable(path)
-    return scheme
 
 
 def _converted(ct: Any, program: torch.export.ExportedProgram, spec: MethodSpec, ios: Any) -> Any:

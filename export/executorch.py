@@ -5,6 +5,7 @@ import json
 import re
 import warnings
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
@@ -13,10 +14,8 @@ import torch
 from torch import nn
 
 from core.manifest import Delegation, UndelegatedOp
-from core.models import Classify, Encode
 from core.runtimes import missing_extra
 from export.programs import example_inputs
-from export.schemes import Scheme, int8_encode
 from export.source import Source
 from export.targets import Variant
 
@@ -26,21 +25,14 @@ _PACKAGE = re.compile(rb'\{\s+"fileFormatVersion".*?"rootModelIdentifier": "[^"]
 """The table of a package's files, in the order of their identifiers."""
 
 
-def build(source: Source, variant: Variant, path: Path) -> tuple[Delegation, Scheme]:
-    """Write the program to `path`; what the delegate took of it, and what of `encode` is int8."""
+def build(modules: Mapping[str, nn.Module], source: Source, variant: Variant, path: Path) -> Delegation:
+    """Write `modules`, one a method, to `path`; what the delegate took of them."""
     try:
         from executorch.exir import EdgeCompileConfig, to_edge_transform_and_lower
     except ImportError as error:
         raise missing_extra("executorch", error) from error
-    encode: nn.Module = Encode(source.student).eval()
-    scheme = Scheme()
-    if variant.precision == "int8":
-        encode, scheme = int8_encode(encode, source)
     inputs = example_inputs(source)
-    programs = {
-        "encode": torch.export.export(encode, inputs["encode"]),
-        "classify": torch.export.export(Classify(source.student).eval(), inputs["classify"]),
-    }
+    programs = {name: torch.export.export(module, inputs[name]) for name, module in modules.items()}
     with warnings.catch_warnings():
         if variant.backend == "coreml":
             # Its converter casts every bound of a slice to float16, also the one that means "to the end".
@@ -53,7 +45,7 @@ def build(source: Source, variant: Variant, path: Path) -> tuple[Delegation, Sch
     delegation = delegation_of({name: lowered.exported_program(name).graph_module for name in programs})
     program = bytes(lowered.to_executorch().buffer)
     path.write_bytes(repeatable(program) if variant.backend == "coreml" else program)
-    return delegation, scheme
+    return delegation
 
 
 def repeatable(program: bytes) -> bytes:

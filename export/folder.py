@@ -33,7 +33,6 @@ from core.runtimes import DISTRIBUTIONS
 from export.build import Outcome
 from export.card import CARD, model_card
 from export.programs import method_specs
-from export.schemes import SAFE_COSINE
 from export.source import Source
 from export.targets import PREFERRED
 
@@ -174,7 +173,7 @@ def _rejected(outcome: Outcome) -> Iterator[Rejected]:
         yield Rejected(
             target=variant.target,
             precision=variant.precision,
-            reason=f"{parts} in float32: an embedding's cosine is below {SAFE_COSINE}",
+            reason=f"{parts} in float32: {trial.reason}",
             figures={"cosine": trial.cosine},
         )
     if outcome.problem is None:

@@ -6,38 +6,29 @@ The same PT2E program as for XNNPACK: ranges that were trained are those that ru
 import contextlib
 import io
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 
-from core.manifest import Precision
-from core.models import Classify, Encode
 from core.runtimes import missing_extra
 from export.programs import example_inputs, method_specs
-from export.schemes import Scheme, int8_encode
 from export.source import Source
 
 OPSET = 20
 """The first with a Gelu operator."""
 
 
-def build(source: Source, precision: Precision, path: Path) -> Scheme:
-    """Write both models into the new folder `path`; what of `encode` is int8."""
+def build(modules: Mapping[str, nn.Module], source: Source, path: Path) -> None:
+    """Write `modules`, a model for each method, into the new folder `path`."""
     try:
         import onnx
         import onnxruntime  # noqa: F401
     except ImportError as error:
         raise missing_extra("onnx", error) from error
     path.mkdir()
-    modules: dict[str, nn.Module] = {
-        "encode": Encode(source.student).eval(),
-        "classify": Classify(source.student).eval(),
-    }
-    scheme = Scheme()
-    if precision == "int8":
-        modules["encode"], scheme = int8_encode(modules["encode"], source)
     inputs = example_inputs(source)
     for spec in method_specs(source.student, source.preprocess.size):
         with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
@@ -56,7 +47,6 @@ def build(source: Source, precision: Precision, path: Path) -> Scheme:
         _without_traces(model)
         _own_zero_points(model)
         onnx.save(model, path / f"{spec.name}.onnx")
-    return scheme
 
 
 def _own_zero_points(model: Any) -> None:

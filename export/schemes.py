@@ -1,5 +1,6 @@
 """Which parts of an int8 `encode` stay float32: found stage by stage, with a simulation of the int8 program."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -34,6 +35,8 @@ class Trial:
     float_parts: tuple[str, ...]
     cosine: float
     """Least of either embedding with the float program's, over all faces."""
+    reason: str = f"an embedding's cosine is below {SAFE_COSINE}"
+    """Why it was refused, in words."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,51 +47,59 @@ class Scheme:
     rejected: tuple[Trial, ...] = ()
 
 
-def int8_encode(encode: nn.Module, source: Source) -> tuple[nn.Module, Scheme]:
+def only_in_name(scheme: Scheme) -> str | None:
+    """In words, that an int8 program has nothing in int8."""
+    return "every part of encode has to stay float32" if set(scheme.float_parts) == set(PARTS) else None
+
+
+def int8_encode(encode: nn.Module, source: Source, refused: Sequence[Trial] = ()) -> tuple[nn.Module, Scheme]:
     """The first int8 program of `encode` whose embeddings hold, and its scheme.
 
     From all in int8 on, each next scheme leaves one more part in float32: the one that gains most on a simulation,
     which tries a part in a fraction of the time that a program takes. What the simulation accepts the program itself
     must show. Ranges are those that were trained, else calibrated ones. Where none holds, all is float32 in the end.
+
+    `refused` are all schemes of an earlier search and, last, the one that it ended with: the search goes on from there.
     """
     crops = _calibration(source)
     shown = torch.from_numpy(np.concatenate(faces(source)))
     wanted = _embeddings(encode, shown)
-    chosen: tuple[str, ...] = ()
-    rejected: list[Trial] = []
 
-    def program() -> tuple[nn.Module, float]:
-        made = quantised(encode, torch.split(crops, 1), float_parts=chosen, ranges=source.activation_ranges)
+    def program(float_parts: tuple[str, ...]) -> tuple[nn.Module, float]:
+        made = quantised(encode, torch.split(crops, 1), float_parts=float_parts, ranges=source.activation_ranges)
         return made, _least_cosine(wanted, _embeddings(made, shown, size=1))
 
-    made, cosine = program()
-    if cosine >= SAFE_COSINE:
-        return made, Scheme(float_parts=(), rejected=())
+    rejected = list(refused)
+    if not rejected:
+        made, cosine = program(())
+        if cosine >= SAFE_COSINE:
+            return made, Scheme()
+        rejected.append(Trial(float_parts=(), cosine=cosine))
     simulated = QuantisedTraining(encode, torch.split(crops, 8)).eval()
     if source.activation_ranges is not None:
         simulated.restore(source.activation_ranges)
-
-    def foretold(part: str) -> float:
-        simulated.leave_float((*chosen, part))
-        return _least_cosine(wanted, _embeddings(simulated, shown))
-
-    while left := [part for part in PARTS if part not in chosen]:
-        rejected.append(Trial(float_parts=chosen, cosine=cosine))
-        gains = {part: foretold(part) for part in left}
-        best = max(left, key=gains.__getitem__)
-        chosen, cosine = (*chosen, best), gains[best]
-        if cosine >= SAFE_COSINE or len(left) == 1:
-            made, cosine = program()
-            if cosine >= SAFE_COSINE:
-                break
-    return made, Scheme(float_parts=chosen, rejected=tuple(rejected))
+    while True:
+        foretold = {}
+        for part in PARTS:
+            if part not in rejected[-1].float_parts:
+                float_parts = (*rejected[-1].float_parts, part)
+                foretold[float_parts] = _least_cosine(wanted, _embeddings(simulated.with_float(float_parts), shown))
+        float_parts = max(foretold, key=foretold.__getitem__)
+        cosine, is_last = foretold[float_parts], len(foretold) == 1
+        if cosine >= SAFE_COSINE or is_last:
+            made, cosine = program(float_parts)
+            if cosine >= SAFE_COSINE or is_last:
+                return made, Scheme(float_parts=float_parts, rejected=tuple(rejected))
+        rejected.append(Trial(float_parts=float_parts, cosine=cosine))
 
 
 def _calibration(source: Source) -> Tensor:
-    """float32 [N, 3, S, S]: every second crop of the run, and the demo's faces where nothing was trained on faces."""
+    """float32 [N, 3, S, S]: every second crop of the run, and the golden faces.
+
+    One of those lies mostly beside its picture. A device meets such faces and a run may keep none: ranges that clip
+    them cost more than all else that is rounded.
+    """
     crops = source.crops[::2][:CALIBRATION_CROPS]
-    if source.trained:
-        return crops
     return torch.cat([crops, torch.from_numpy(np.concatenate(demo_crops(source.preprocess)))])
 
 

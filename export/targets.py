@@ -59,6 +59,11 @@ class Variant:
         return self.target != "coreml"
 
     @property
+    def rounds_activations(self) -> bool:
+        """Whether `encode` computes in int8, where a scheme does not leave it float; else its weights alone may be."""
+        return self.precision == "w8a8" or (self.precision == "int8" and self.target != "coreml")
+
+    @property
     def undelegated(self) -> int | None:
         """Operators of each method that may stay outside the delegate; None without a limit."""
         return UNDELEGATED.get(self.backend)

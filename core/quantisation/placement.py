@@ -1,7 +1,7 @@
 """Where an int8 program rounds: XNNPACK's quantiser on a module's graph, and the names of what it observes."""
 
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -42,7 +42,8 @@ def prepared(
         def annotate(self, model: Any) -> Any:
             """Annotate every operator but those of the float parts."""
             model = super().annotate(model)
-            _leave_out(model, float_parts)
+            for node in left_out(model.graph, float_parts):
+                node.meta.pop("quantization_annotation", None)
             return model
 
     config = get_symmetric_quantization_config(is_per_channel=True)
@@ -78,19 +79,6 @@ class Place:
     observer: Any
 
     @property
-    def paths(self) -> frozenset[str]:
-        """Submodules in which what it observes is made or, if that is a weight, used."""
-        if self.is_weight:
-            return self.used_in
-        maker = self.calls[0].args[0]
-        return frozenset(paths_of(maker)) if isinstance(maker, torch.fx.Node) else frozenset()
-
-    @property
-    def used_in(self) -> frozenset[str]:
-        """Submodules in which what it observes is used."""
-        return frozenset(path for call in self.calls for user in call.users for path in paths_of(user))
-
-    @property
     def is_weight(self) -> bool:
         return bool(self.observer.qscheme == torch.per_channel_symmetric)
 
@@ -107,9 +95,17 @@ class Place:
             call.target = rounded_name(self.name)
 
 
+_ROUNDED = "rounded_"
+
+
 def rounded_name(place: str) -> str:
     """Of the submodule that rounds in an observer's place."""
-    return f"rounded_{place}"
+    return f"{_ROUNDED}{place}"
+
+
+def is_rounding(node: torch.fx.Node) -> bool:
+    """Whether `node` calls what rounds in an observer's place."""
+    return node.op == "call_module" and str(node.target).startswith(_ROUNDED)
 
 
 def places_of(graph: torch.fx.GraphModule) -> list[Place]:
@@ -139,26 +135,35 @@ def lies_in(paths: Iterable[str], parts: Sequence[str]) -> bool:
     return any(f"{part}." in f"{path}." for part in parts for path in paths)
 
 
-def _leave_out(model: Any, parts: Sequence[str]) -> None:
-    """Take the annotations of `parts` away, and of every operator that shares its scale with one of them."""
-    for node in model.graph.nodes:
-        if lies_in(paths_of(node), parts):
-            node.meta.pop("quantization_annotation", None)
+def left_out(graph: torch.fx.Graph, parts: Sequence[str]) -> set[torch.fx.Node]:
+    """What rounds nothing where `parts` stay float: what is theirs, and what shares its scale with one of those."""
+    left = {node for node in graph.nodes if _annotation(node) is None or lies_in(paths_of(node), parts)}
     # A sharing operator may itself be shared with: repeat until none is left without its partner.
-    while dangling := [node for node in model.graph.nodes if _partner_is_gone(node)]:
-        for node in dangling:
-            del node.meta["quantization_annotation"]
+    while dangling := {node for node in graph.nodes if node not in left and _partners(node) & left}:
+        left |= dangling
+    return left
 
 
-def _partner_is_gone(node: Any) -> bool:
+def rounds(value: torch.fx.Node, user: torch.fx.Node, left: Container[torch.fx.Node]) -> bool:
+    """Whether `user` is given `value` rounded, where what is in `left` rounds nothing: by its maker, or for itself."""
+    if value not in left and _annotation(value).output_qspec is not None:
+        return True
+    return user not in left and value in _annotation(user).input_qspec_map
+
+
+def _annotation(node: torch.fx.Node) -> Any:
+    """What the quantiser wrote on an operator; None on one that rounds nothing. It outlives the placement."""
+    return node.meta.get("quantization_annotation")
+
+
+def _partners(node: torch.fx.Node) -> set[torch.fx.Node]:
+    """The operators whose scales `node` shares."""
     from torchao.quantization.pt2e.quantizer import SharedQuantizationSpec
 
-    annotation = node.meta.get("quantization_annotation")
-    if annotation is None:
-        return False
-    for spec in (annotation.output_qspec, *annotation.input_qspec_map.values()):
-        if isinstance(spec, SharedQuantizationSpec):
-            partner = spec.edge_or_node[1] if isinstance(spec.edge_or_node, tuple) else spec.edge_or_node
-            if partner is not node and "quantization_annotation" not in partner.meta:
-                return True
-    return False
+    annotation = _annotation(node)
+    shared = [
+        spec.edge_or_node
+        for spec in (annotation.output_qspec, *annotation.input_qspec_map.values())
+        if isinstance(spec, SharedQuantizationSpec)
+    ]
+    return {edge_or_node[1] if isinstance(edge_or_node, tuple) else edge_or_node for edge_or_node in shared} - {node}

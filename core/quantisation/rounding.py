@@ -50,7 +50,6 @@ class RoundedActivation(nn.Module):
         super().__init__()
         self.register_buffer("bounds", torch.tensor([low, high]))
         self.follows = True
-        self.rounds = True
 
     def range(self) -> tuple[float, float]:
         """(lowest, highest)."""
@@ -59,8 +58,6 @@ class RoundedActivation(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Any shape, float32."""
-        if not self.rounds:
-            return x
         if self.training and self.follows:
             seen = x.detach()
             # Extremes of a permuted tensor take several times as long.
@@ -74,14 +71,8 @@ class RoundedActivation(nn.Module):
 class RoundedWeight(nn.Module):
     """Rounds each output channel to 254 steps between its largest magnitude and the negative of it."""
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.rounds = True
-
     def forward(self, weight: Tensor) -> Tensor:
         """[O, ...]."""
-        if not self.rounds:
-            return weight
         largest = weight.detach().flatten(1).abs().amax(dim=1)
         scale = (largest / HIGHEST).clamp(min=LEAST_WEIGHT_SCALE).view(-1, *[1] * (weight.ndim - 1))
         rounded: Tensor = _ToSteps.apply(weight, scale)

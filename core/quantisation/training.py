@@ -7,7 +7,15 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from core.quantisation.placement import lies_in, never_rounded, observe, places_of, prepared, rounded_name
+from core.quantisation.placement import (
+    is_rounding,
+    left_out,
+    observe,
+    places_of,
+    prepared,
+    rounded_name,
+    rounds,
+)
 from core.quantisation.rounding import Ranges, RoundedActivation, RoundedWeight, check_ranges
 
 
@@ -30,11 +38,7 @@ class QuantisedTraining(nn.Module):
         graph = prepared(copy.deepcopy(module).eval(), example, batches=True)
         observe(graph, inputs)
         self._activations = []
-        self._paths: dict[str, frozenset[str]] = {}
-        never = never_rounded(module)
         for place in places_of(graph):
-            # What is never rounded where it is made is rounded for those who use it, or not at all.
-            self._paths[place.name] = place.used_in if lies_in(place.paths, never) else place.paths
             if place.is_weight:
                 place.replace(graph, RoundedWeight())
             else:
@@ -68,12 +72,22 @@ class QuantisedTraining(nn.Module):
         for name, activation in rounded.items():
             activation.bounds.copy_(torch.tensor(ranges[name]))
 
-    def leave_float(self, parts: Sequence[str]) -> None:
-        """From here on round everywhere but in the submodules `parts`: to see what they cost."""
-        for name, paths in self._paths.items():
-            rounded = self.graph.get_submodule(rounded_name(name))
-            assert isinstance(rounded, RoundedActivation | RoundedWeight)
-            rounded.rounds = not lies_in(paths, parts)
+    def with_float(self, parts: Sequence[str]) -> nn.Module:
+        """The same with the submodules `parts` in float32, to see what they cost; it shares weights and ranges."""
+        whole = self.graph.graph
+        left = left_out(whole, parts)
+        graph = copy.deepcopy(whole)
+        copies = dict(zip(whole.nodes, graph.nodes, strict=True))
+        for node in whole.nodes:
+            if not is_rounding(node):
+                continue
+            value = node.args[0]
+            for user in node.users:
+                if not rounds(value, user, left):
+                    copies[user].replace_input_with(copies[node], copies[value])
+            if not copies[node].users:
+                graph.erase_node(copies[node])
+        return torch.fx.GraphModule(self.graph, graph)
 
     def weights(self) -> dict[str, Tensor]:
         """The trained float weights under the names of the module that was copied, for its `load_state_dict`."""

@@ -17,7 +17,7 @@ from core.models import PALER, STANDARD, Encode, Looks, Student, StudentConfig
 from core.models.fusion import FusionConfig
 from core.models.views import Views
 from core.quantisation import QuantisedTraining, quantised
-from core.quantisation.placement import places_of, prepared
+from core.quantisation.placement import Place, is_rounding, paths_of, places_of, prepared
 from core.quantisation.rounding import LEAST_WEIGHT_SCALE, RoundedActivation, RoundedWeight, grid
 from core.runs import write_tensors
 from tests.shallow import shallow_trunks
@@ -104,15 +104,61 @@ def cosines(wanted: tuple[Tensor, ...], got: tuple[Tensor, ...]) -> Iterator[flo
 # Placement
 
 
+def made_in(place: Place) -> set[str]:
+    """The submodules that make what a place observes."""
+    (value,) = place.calls[0].args
+    assert isinstance(value, torch.fx.Node)
+    return set(paths_of(value))
+
+
+def observed(graph: torch.fx.GraphModule) -> set[tuple[str, str]]:
+    """(value, user) of every value that a user is given observed, or rounded as a simulation does."""
+    modules = dict(graph.named_modules(remove_duplicate=False))
+    return {
+        (str(node.args[0]), user.name)
+        for node in graph.graph.nodes
+        if is_rounding(node) or (node.op == "call_module" and hasattr(modules[node.target], "calculate_qparams"))
+        for user in node.users
+    }
+
+
+@pytest.mark.parametrize("views", [1, 2])
+@pytest.mark.parametrize(
+    "parts",
+    [
+        (),
+        ("depth_head",),
+        ("trunk.stages.3",),
+        ("trunk.stages.0", "trunk.stages.2"),
+        ("trunk.stem", "trunk.stages.1", "depth_head"),
+        ("trunk.stem", "trunk.stages.0", "trunk.stages.1", "trunk.stages.2", "trunk.stages.3"),
+        ("trunk", "depth_head"),
+    ],
+)
+def test_a_simulation_with_float_parts_rounds_where_the_program_does(
+    encode: Encode, twice: Encode, training: QuantisedTraining, views: int, parts: tuple[str, ...]
+) -> None:
+    frames = pictures(2, 32)
+    module = twice if views == 2 else encode
+    simulated = QuantisedTraining(module, [frames]) if views == 2 else training
+    whole = observed(simulated.graph)
+
+    partial = simulated.with_float(parts)
+
+    assert isinstance(partial, torch.fx.GraphModule)
+    assert observed(partial) == observed(prepared(module, frames, float_parts=parts, batches=True))
+    assert observed(simulated.graph) == whole, "the whole is as it was"
+
+
 def test_views_are_never_rounded_and_what_sees_them_is() -> None:
     torch.manual_seed(0)
     module = TinyWithViews().eval()
 
     places = places_of(prepared(module, pictures(1, 32)))
 
-    assert any("stem" in place.paths for place in places)
+    assert any("stem" in made_in(place) for place in places)
     # Both together alone, as the stem is given them.
-    assert len([place for place in places if "views" in place.paths]) == 1
+    assert len([place for place in places if "views" in made_in(place)]) == 1
     # Of two kinds of pictures, which share a range.
     int8 = quantised(module, torch.split(pictures(8, 32), 1))
     assert min(cosines(module(pictures(1, 32)), int8(pictures(1, 32)))) > 0.998
@@ -131,7 +177,7 @@ def twice() -> Encode:
 def test_a_student_that_looks_twice_is_float_where_its_parts_are(twice: Encode) -> None:
     assert places_of(prepared(twice, pictures(1, 32), float_parts=("trunk", "depth_head"))) == []
     float_in_the_end = {"mean_of_views", "first_view"}
-    assert not [place for place in places_of(prepared(twice, pictures(1, 32))) if float_in_the_end & place.paths]
+    assert not [place for place in places_of(prepared(twice, pictures(1, 32))) if float_in_the_end & made_in(place)]
 
 
 @pytest.mark.parametrize("parts", [(), ("depth_head",), ("trunk.stages.1", "trunk.stages.2"), ("trunk",)])

@@ -5,7 +5,10 @@ from pathlib import Path
 import pytest
 
 from core.manifest import size_of
-from export.build import build_all, runtimes_of, undelegated, write
+from core.runtimes import Array
+from core.runtimes.torch import TorchRuntime
+from export import build, onnx, schemes
+from export.build import build_all, built, runtimes_of, undelegated, write
 from export.parity import compare
 from export.schemes import PARTS
 from export.source import Origin, Source
@@ -91,3 +94,59 @@ def test_a_worker_that_breaks_off_ends_its_own_variant_alone(tmp_path: Path) -> 
     assert outcome.problem is not None
     assert outcome.problem.startswith("could not be built: FileNotFoundError")
     assert said == [1]
+
+
+class Opposite(TorchRuntime):
+    """Says the opposite of what it is asked."""
+
+    def run(self, method: str, *inputs: Array) -> tuple[Array, ...]:
+        return tuple(-output for output in super().run(method, *inputs))
+
+
+@pytest.fixture
+def wrong(source: Source, monkeypatch: pytest.MonkeyPatch) -> list[bool]:
+    """Whether the runtime is wrong about each program that is written for it, one after the other; consumed."""
+    wrong: list[bool] = []
+    monkeypatch.setattr(onnx, "build", lambda modules, source, path: path.write_text("a program"))
+    monkeypatch.setattr(schemes, "SAFE_COSINE", 0.5)
+    monkeypatch.setattr(
+        build,
+        "runtimes_of",
+        lambda variant, path: [Opposite(source.student) if wrong.pop(0) else TorchRuntime(source.student)],
+    )
+    return wrong
+
+
+def test_what_was_written_decides_how_much_of_it_is_int8(source: Source, tmp_path: Path, wrong: list[bool]) -> None:
+    wrong += [True, True, False]
+
+    outcome = built(source, BY_NAME["student_onnx_int8"], tmp_path)
+
+    assert outcome.problem is None
+    assert (tmp_path / outcome.variant.path).exists()
+    parts = outcome.scheme.float_parts
+    assert len(parts) == 2
+    assert [trial.float_parts for trial in outcome.scheme.rejected] == [(), parts[:1]]
+    assert all("of an embedding is below 0.995" in trial.reason for trial in outcome.scheme.rejected)
+
+
+def test_what_no_scheme_mends_is_not_kept(source: Source, tmp_path: Path, wrong: list[bool]) -> None:
+    wrong += [True] * (len(PARTS) + 1)
+
+    outcome = built(source, BY_NAME["student_onnx_int8"], tmp_path)
+
+    assert outcome.problem is not None
+    assert set(outcome.scheme.float_parts) == set(PARTS)
+    assert len(outcome.scheme.rejected) == len(PARTS)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_has_no_scheme_is_written_once(source: Source, tmp_path: Path, wrong: list[bool]) -> None:
+    wrong += [True]
+    (variant,) = chosen_variants("onnx", "fp32")
+
+    outcome = built(source, variant, tmp_path)
+
+    assert outcome.problem is not None
+    assert wrong == []
+    assert list(tmp_path.iterdir()) == []

@@ -7,7 +7,7 @@ from core.decision import WINDOW
 from core.runtimes import Array
 from core.runtimes.coreml import CoreMLReference
 from core.runtimes.torch import TorchRuntime
-from export import coreml
+from export.build import write
 from export.source import Origin, Source
 from export.targets import VARIANTS
 from tests.shallow import shallow_trunks
@@ -30,7 +30,7 @@ def exported(source: Source, tmp_path_factory: pytest.TempPathFactory) -> dict[s
     folder = tmp_path_factory.mktemp("exported")
     variants = {variant.path: variant for variant in VARIANTS}
     for name in (FP16, INT8):
-        coreml.build(source, variants[name], folder / name)
+        write(source, variants[name], folder / name)
     return {name: CoreMLReference(folder / name, ("encode", "classify")) for name in (FP16, INT8)}
 
 

@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
 from typing import Any
 
 import torch
@@ -11,6 +12,10 @@ from torch import Tensor, nn
 from core.models.views import OfViews
 from core.quantisation.rounding import HIGHEST, LEAST_SCALE, LEAST_WEIGHT_SCALE, LOWEST
 from core.runtimes import missing_extra
+
+_SUMS_AND_PRODUCTS = frozenset(
+    {torch.ops.aten.add.Tensor, torch.ops.aten.add_.Tensor, torch.ops.aten.mul.Tensor, torch.ops.aten.mul_.Tensor}
+)
 
 
 def prepared(
@@ -79,6 +84,11 @@ class Place:
     observer: Any
 
     @property
+    def values(self) -> list[str]:
+        """Names of the nodes that it observes."""
+        return [str(call.args[0]) for call in self.calls]
+
+    @property
     def is_weight(self) -> bool:
         return bool(self.observer.qscheme == torch.per_channel_symmetric)
 
@@ -131,17 +141,22 @@ def paths_of(node: torch.fx.Node) -> list[str]:
 
 
 def lies_in(paths: Iterable[str], parts: Sequence[str]) -> bool:
-    """Whether any of `paths` is one of the submodules `parts`, or within it."""
-    return any(f"{part}." in f"{path}." for part in parts for path in paths)
+    """Whether any of `paths`, which name a module and all that it is in, is one of `parts`; `*` stands for any name."""
+    return any(fnmatchcase(path, part) for part in parts for path in paths)
 
 
 def left_out(graph: torch.fx.Graph, parts: Sequence[str]) -> set[torch.fx.Node]:
-    """What rounds nothing where `parts` stay float: what is theirs, and what shares its scale with one of those."""
-    left = {node for node in graph.nodes if _annotation(node) is None or lies_in(paths_of(node), parts)}
-    # A sharing operator may itself be shared with: repeat until none is left without its partner.
-    while dangling := {node for node in graph.nodes if node not in left and _partners(node) & left}:
-        left |= dangling
-    return left
+    """What rounds nothing where `parts` stay float: what is theirs, and what cannot round without them.
+
+    That is whatever shares its scale with one of those, and sums and products with a float term: to round that term
+    for them would lose what it was kept for, and they cost next to nothing.
+    """
+    rounding = [node for node in graph.nodes if _annotation(node) is not None]
+    left = {node for node in rounding if lies_in(paths_of(node), parts)}
+    # What is left out may itself be shared with, or summed: repeat until nothing follows from it.
+    while following := {node for node in rounding if node not in left and (_partners(node) | _terms(node)) & left}:
+        left |= following
+    return left | (set(graph.nodes) - set(rounding))
 
 
 def rounds(value: torch.fx.Node, user: torch.fx.Node, left: Container[torch.fx.Node]) -> bool:
@@ -154,6 +169,11 @@ def rounds(value: torch.fx.Node, user: torch.fx.Node, left: Container[torch.fx.N
 def _annotation(node: torch.fx.Node) -> Any:
     """What the quantiser wrote on an operator; None on one that rounds nothing. It outlives the placement."""
     return node.meta.get("quantization_annotation")
+
+
+def _terms(node: torch.fx.Node) -> set[torch.fx.Node]:
+    """What a sum or a product is of; nothing of any other operator."""
+    return set(_annotation(node).input_qspec_map) if node.target in _SUMS_AND_PRODUCTS else set()
 
 
 def _partners(node: torch.fx.Node) -> set[torch.fx.Node]:

@@ -20,8 +20,8 @@ def quantised(
 
     With `ranges`, of a `QuantisedTraining` of the same module, nothing is observed and the program rounds as training
     did; InputError where they are of other activations. Without, ranges are observed over `calibration`, inputs of the
-    module's own shape, of which one is needed in any case. The submodules named in `float_parts` (`trunk.stages.3`)
-    stay float32, whatever was trained, and so do `never_rounded` ones.
+    module's own shape, of which one is needed in any case. The submodules named in `float_parts` (`trunk.stages.3`,
+    `trunk.*.token_mixer`) stay float32, whatever was trained, and so do `never_rounded` ones.
     """
     inputs = list(calibration)
     graph = prepared(module, inputs[0], float_parts=float_parts, observed=ranges is None)
@@ -30,18 +30,24 @@ def quantised(
     else:
         # For the weights, whose ranges are their own.
         observe(graph, inputs[:1])
-        _restore(graph, ranges, parts=float_parts)
+        whole = prepared(module, inputs[0], observed=False) if float_parts else graph
+        _restore(graph, _of_every_value(ranges, whole))
     from torchao.quantization.pt2e.quantize_pt2e import convert_pt2e
 
     converted: nn.Module = convert_pt2e(graph)
     return converted
 
 
-def _restore(graph: torch.fx.GraphModule, ranges: Ranges, *, parts: Sequence[str]) -> None:
-    places = {place.name: place for place in places_of(graph) if not place.is_weight}
-    # What stays float has no place for the range that it was trained with.
-    check_ranges({name: ranges[name] for name in ranges if name in places} if parts else ranges, places)
-    for name, place in places.items():
-        low, high = ranges[name]
-        place.observer.min_val.fill_(low)
-        place.observer.max_val.fill_(high)
+def _of_every_value(ranges: Ranges, whole: torch.fx.GraphModule) -> dict[str, tuple[float, float]]:
+    """`ranges`, which are those of `whole`, by every value: where several share one, it has the first one's name."""
+    places = [place for place in places_of(whole) if not place.is_weight]
+    check_ranges(ranges, [place.name for place in places])
+    return {value: ranges[place.name] for place in places for value in place.values}
+
+
+def _restore(graph: torch.fx.GraphModule, ranges: Ranges) -> None:
+    for place in places_of(graph):
+        if not place.is_weight:
+            low, high = ranges[place.name]
+            place.observer.min_val.fill_(low)
+            place.observer.max_val.fill_(high)

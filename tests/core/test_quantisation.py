@@ -17,7 +17,7 @@ from core.models import PALER, STANDARD, Encode, Looks, Student, StudentConfig
 from core.models.fusion import FusionConfig
 from core.models.views import Views
 from core.quantisation import QuantisedTraining, quantised
-from core.quantisation.placement import Place, is_rounding, paths_of, places_of, prepared
+from core.quantisation.placement import Place, is_rounding, lies_in, paths_of, places_of, prepared
 from core.quantisation.rounding import LEAST_WEIGHT_SCALE, RoundedActivation, RoundedWeight, grid
 from core.runs import write_tensors
 from tests.shallow import shallow_trunks
@@ -131,6 +131,8 @@ def observed(graph: torch.fx.GraphModule) -> set[tuple[str, str]]:
         ("trunk.stages.3",),
         ("trunk.stages.0", "trunk.stages.2"),
         ("trunk.stem", "trunk.stages.1", "depth_head"),
+        ("trunk.*.token_mixer",),
+        ("trunk.*.token_mixer", "trunk.*_downsample", "depth_head"),
         ("trunk.stem", "trunk.stages.0", "trunk.stages.1", "trunk.stages.2", "trunk.stages.3"),
         ("trunk", "depth_head"),
     ],
@@ -180,13 +182,33 @@ def test_a_student_that_looks_twice_is_float_where_its_parts_are(twice: Encode) 
     assert not [place for place in places_of(prepared(twice, pictures(1, 32))) if float_in_the_end & made_in(place)]
 
 
-@pytest.mark.parametrize("parts", [(), ("depth_head",), ("trunk.stages.1", "trunk.stages.2"), ("trunk",)])
+@pytest.mark.parametrize(
+    "parts", [(), ("depth_head",), ("trunk.stages.1", "trunk.stages.2"), ("trunk.*.token_mixer",), ("trunk",)]
+)
 def test_trained_ranges_of_two_views_fit_whatever_stays_float(twice: Encode, parts: tuple[str, ...]) -> None:
     ranges = QuantisedTraining(twice, torch.split(pictures(16, 32), 8)).ranges()
 
     program = quantised(twice, [pictures(1, 32)], float_parts=parts, ranges=ranges)
 
     assert min(cosines(twice(pictures(1, 32))[:2], program(pictures(1, 32))[:2])) > 0.9
+
+
+def test_sums_and_products_of_what_is_float_are_float(encode: Encode) -> None:
+    stream = ("trunk.*.token_mixer", "trunk.*_downsample")
+    whole = prepared(encode, pictures(2, 32), batches=True)
+    streams = {
+        node.name
+        for node in whole.graph.nodes
+        if str(node.target).startswith(("aten.add", "aten.mul")) and lies_in(paths_of(node), ["trunk"])
+    }
+
+    rounded = observed(prepared(encode, pictures(2, 32), float_parts=stream, batches=True))
+
+    assert streams
+    assert not [edge for edge in rounded if set(edge) <= streams]
+    # What a convolution beside the stream is given, and what it adds.
+    assert [edge for edge in rounded if edge[0] in streams]
+    assert [edge for edge in rounded if edge[1] in streams]
 
 
 # Rounding

@@ -10,7 +10,7 @@ from torch import nn
 from core.models import Encode
 from core.quantisation import quantised
 from export import schemes
-from export.schemes import PARTS, Trial, int8_encode
+from export.schemes import LIGHT, PARTS, Trial, int8_encode
 from export.source import Source
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::UserWarning")
@@ -61,6 +61,8 @@ def test_parts_become_float_one_by_one_until_the_embeddings_hold(
         scheme.float_parts[:count] for count in range(len(scheme.float_parts))
     ]
     assert all(trial.cosine < 0.9995 for trial in scheme.rejected)
+    light = scheme.float_parts[: len(LIGHT)]
+    assert set(light) <= set(LIGHT), "what costs little comes first"
 
 
 def test_the_program_decides_where_the_simulation_is_too_hopeful(
@@ -98,7 +100,7 @@ def test_the_simulation_foretells_the_program(views: int, source: Source, twice:
     source = twice if views == 2 else source
     encode = Encode(source.student).eval()
     frames = source.crops[:4]
-    parts = ("trunk.stages.3", "trunk.stem")
+    parts = ("trunk.*.token_mixer", "trunk.stem")
     simulated = QuantisedTraining(encode, torch.split(source.crops, 8)).eval()
     partial = simulated.with_float(parts)
     program = quantised(encode, torch.split(source.crops, 1), float_parts=parts)

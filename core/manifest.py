@@ -121,7 +121,7 @@ class Artifact(Document):
     delegation: Delegation | None
     float_parts: tuple[str, ...] = Field(
         default=(),
-        description="submodules of an int8 `encode` (`*`: any name) that stay float32, as its views always do",
+        description="submodules of an int8 `encode` (`*`: anything) that stay float32, as its views always do",
     )
     encode_ms: float | None = Field(
         default=None, description="median on one thread of the exporting machine; null where it was not measured"

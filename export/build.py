@@ -1,4 +1,7 @@
-"""One variant: build it, load what was written, compare it. Variants are built side by side in worker processes."""
+"""One variant: build it, load what was written, compare it; one of int8 again, with more in float32, until it holds.
+
+Variants are built side by side in worker processes.
+"""
 
 import contextlib
 import logging
@@ -47,6 +50,8 @@ class Outcome:
     delegation: Delegation | None = None
     scheme: Scheme = Scheme()
     """What of an int8 `encode` is int8."""
+    rounds_too_much: bool = False
+    """Whether the problem may be mended by more of an int8 `encode` in float32."""
     encode_ms: float | None = None
     """Median on one thread of this machine, where it was measured."""
 
@@ -97,7 +102,7 @@ def built(source: Source, variant: Variant, folder: Path) -> Outcome:
             return outcome
         remove(path)
         parity, scheme = outcome.parity, outcome.scheme
-        if not variant.rounds_activations or parity is None or only_in_name(scheme):
+        if parity is None or not outcome.rounds_too_much:
             return outcome
         # A runtime rounds a little otherwise than torch does: what was written decides.
         rough = Trial(float_parts=scheme.float_parts, cosine=parity.cosine, reason=outcome.problem)
@@ -146,6 +151,9 @@ def _checked(source: Source, variant: Variant, path: Path, delegation: Delegatio
         auc_lost=comparison.auc_lost,
         delegation=delegation,
         scheme=scheme,
+        rounds_too_much=(
+            variant.rounds_activations and comparison.broken_by_rounding(variant) and only_in_name(scheme) is None
+        ),
         by_reference=any(isinstance(runtime, CoreMLReference) for runtime in runtimes),
     )
 

@@ -169,7 +169,7 @@ def _rejected(outcome: Outcome) -> Iterator[Rejected]:
     """The variant, where it has a problem, and the schemes that were tried for it."""
     variant = outcome.variant
     for trial in outcome.scheme.rejected:
-        parts = ", ".join(trial.float_parts) or "nothing"
+        parts = ", ".join(f"`{part}`" for part in trial.float_parts) or "nothing"
         yield Rejected(
             target=variant.target,
             precision=variant.precision,

@@ -62,6 +62,10 @@ class Comparison:
             return f"{parity.agreement:.1%} of the verdicts agree, fewer than {AGREEMENT:.0%}"
         return None
 
+    def broken_by_rounding(self, variant: Variant) -> bool:
+        """Whether more of `encode` in float32 may mend what is broken: `classify` is float32 as it is."""
+        return self.broken(variant) is not None and self.classify_error <= variant.limits.logit_error
+
 
 def compare(source: Source, candidate: Runtime) -> Comparison:
     """Run `candidate` beside torch on crops, odd pictures, every kind of mask, and the validation windows."""

@@ -1,4 +1,4 @@
-"""Which parts of an int8 `encode` stay float32: found stage by stage, with a simulation of the int8 program."""
+"""Which parts of an int8 `encode` stay float32: found one by one, cheap ones first, on a simulation of the program."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ HEAVY = ("trunk.stages.0", "trunk.stages.1", "trunk.stages.2", "trunk.stages.3")
 """What the program is int8 for."""
 
 PARTS = LIGHT + HEAVY
-"""What is int8 or float32 as one: submodules, with `*` for any name."""
+"""What is int8 or float32 as one: submodules, `*` stands for anything, dots too."""
 
 SAFE_COSINE = 0.9955
 """Of either embedding on every face, before lowering; a margin above the limit that the written program is held to."""
@@ -34,7 +34,7 @@ CALIBRATION_CROPS = 32
 
 @dataclass(frozen=True, kw_only=True)
 class Trial:
-    """A scheme that was tried and rounds too much."""
+    """A scheme that was tried and refused."""
 
     float_parts: tuple[str, ...]
     cosine: float
@@ -86,7 +86,8 @@ def int8_encode(encode: nn.Module, source: Source, refused: Sequence[Trial] = ()
     while True:
         schemes = [(*rejected[-1].float_parts, part) for part in _next_parts(rejected[-1].float_parts)]
         foretold = [_least_cosine(wanted, _embeddings(simulated.with_float(parts), shown)) for parts in schemes]
-        cosine, float_parts = max(zip(foretold, schemes, strict=True))
+        cosine = max(foretold)
+        float_parts = schemes[foretold.index(cosine)]
         is_last = set(float_parts) == set(PARTS)
         if cosine >= SAFE_COSINE or is_last:
             made, cosine = program(float_parts)
@@ -120,4 +121,5 @@ def _embeddings(encode: nn.Module, frames: Tensor, size: int = 8) -> tuple[Tenso
 
 
 def _least_cosine(wanted: tuple[Tensor, Tensor], got: tuple[Tensor, Tensor]) -> float:
-    return min(float(torch.cosine_similarity(a, b).min()) for a, b in zip(wanted, got, strict=True))
+    """Least of all rows of both; 0 where one is no number, which compares false with everything."""
+    return min(float(torch.cosine_similarity(a, b).nan_to_num(0.0).min()) for a, b in zip(wanted, got, strict=True))

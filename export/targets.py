@@ -60,7 +60,7 @@ class Variant:
 
     @property
     def rounds_activations(self) -> bool:
-        """Whether `encode` computes in int8, where a scheme does not leave it float; else its weights alone may be."""
+        """Whether activations of `encode` are rounded, but for what a scheme leaves float; else weights alone are."""
         return self.precision == "w8a8" or (self.precision == "int8" and self.target != "coreml")
 
     @property

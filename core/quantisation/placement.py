@@ -47,8 +47,10 @@ def prepared(
         def annotate(self, model: Any) -> Any:
             """Annotate every operator but those of the float parts."""
             model = super().annotate(model)
-            for node in left_out(model.graph, float_parts):
-                node.meta.pop("quantization_annotation", None)
+            left = left_out(model.graph, float_parts)
+            for node in model.graph.nodes:
+                if node.name in left:
+                    node.meta.pop("quantization_annotation", None)
             return model
 
     config = get_symmetric_quantization_config(is_per_channel=True)
@@ -141,43 +143,52 @@ def paths_of(node: torch.fx.Node) -> list[str]:
 
 
 def lies_in(paths: Iterable[str], parts: Sequence[str]) -> bool:
-    """Whether any of `paths`, which name a module and all that it is in, is one of `parts`; `*` stands for any name."""
-    return any(fnmatchcase(path, part) for part in parts for path in paths)
+    """Whether any of `paths` is one of the submodules `parts`, or within it; `*` stands for anything, dots too."""
+    return any(fnmatchcase(path, part) or fnmatchcase(path, f"{part}.*") for part in parts for path in paths)
 
 
-def left_out(graph: torch.fx.Graph, parts: Sequence[str]) -> set[torch.fx.Node]:
-    """What rounds nothing where `parts` stay float: what is theirs, and what cannot round without them.
+def left_out(graph: torch.fx.Graph, parts: Sequence[str]) -> set[str]:
+    """Names of all nodes that round nothing where `parts` stay float.
 
-    That is whatever shares its scale with one of those, and sums and products with a float term: to round that term
-    for them would lose what it was kept for, and they cost next to nothing.
+    Those are what never rounds, what lies in `parts`, and what cannot round without that: whatever shares its scale
+    with one of those, and sums and products with such a term. To round that term for them would lose what it was kept
+    for, and they cost next to nothing.
     """
     rounding = [node for node in graph.nodes if _annotation(node) is not None]
-    left = {node for node in rounding if lies_in(paths_of(node), parts)}
+    left = {node.name for node in rounding if lies_in(paths_of(node), parts)}
     # What is left out may itself be shared with, or summed: repeat until nothing follows from it.
-    while following := {node for node in rounding if node not in left and (_partners(node) | _terms(node)) & left}:
+    while following := {n.name for n in rounding if n.name not in left and (_partners(n) | _terms(n)) & left}:
         left |= following
-    return left | (set(graph.nodes) - set(rounding))
+    return left | {node.name for node in graph.nodes if _annotation(node) is None}
 
 
-def rounds(value: torch.fx.Node, user: torch.fx.Node, left: Container[torch.fx.Node]) -> bool:
+def rounds(value: torch.fx.Node, user: torch.fx.Node, left: Container[str]) -> bool:
     """Whether `user` is given `value` rounded, where what is in `left` rounds nothing: by its maker, or for itself."""
-    if value not in left and _annotation(value).output_qspec is not None:
+    if value.name not in left and _annotation(value).output_qspec is not None:
         return True
-    return user not in left and value in _annotation(user).input_qspec_map
+    return user.name not in left and value.name in _inputs(user)
 
 
 def _annotation(node: torch.fx.Node) -> Any:
-    """What the quantiser wrote on an operator; None on one that rounds nothing. It outlives the placement."""
+    """What the quantiser wrote on an operator; None on one that rounds nothing. It outlives the placement.
+
+    In a copy of a graph it speaks of the nodes of the first one, which have the same names.
+    """
     return node.meta.get("quantization_annotation")
 
 
-def _terms(node: torch.fx.Node) -> set[torch.fx.Node]:
-    """What a sum or a product is of; nothing of any other operator."""
-    return set(_annotation(node).input_qspec_map) if node.target in _SUMS_AND_PRODUCTS else set()
+def _inputs(node: torch.fx.Node) -> set[str]:
+    """Names of what an operator rounds for itself, where its maker does not."""
+    return {value.name for value in _annotation(node).input_qspec_map}
 
 
-def _partners(node: torch.fx.Node) -> set[torch.fx.Node]:
-    """The operators whose scales `node` shares."""
+def _terms(node: torch.fx.Node) -> set[str]:
+    """Names of what a sum or a product is of; nothing of any other operator."""
+    return _inputs(node) if node.target in _SUMS_AND_PRODUCTS else set()
+
+
+def _partners(node: torch.fx.Node) -> set[str]:
+    """Names of the operators whose scales `node` shares."""
     from torchao.quantization.pt2e.quantizer import SharedQuantizationSpec
 
     annotation = _annotation(node)
@@ -186,4 +197,4 @@ def _partners(node: torch.fx.Node) -> set[torch.fx.Node]:
         for spec in (annotation.output_qspec, *annotation.input_qspec_map.values())
         if isinstance(spec, SharedQuantizationSpec)
     ]
-    return {edge_or_node[1] if isinstance(edge_or_node, tuple) else edge_or_node for edge_or_node in shared} - {node}
+    return {(found[1] if isinstance(found, tuple) else found).name for found in shared} - {node.name}

@@ -73,7 +73,10 @@ class QuantisedTraining(nn.Module):
             activation.bounds.copy_(torch.tensor(ranges[name]))
 
     def with_float(self, parts: Sequence[str]) -> nn.Module:
-        """The same with the submodules `parts` in float32, to see what they cost; it shares weights and ranges."""
+        """Its graph with the submodules `parts` in float32, to see what they cost.
+
+        It shares weights, ranges and mode: ask it in `eval()`, of float32 outside autocast.
+        """
         whole = self.graph.graph
         left = left_out(whole, parts)
         graph = copy.deepcopy(whole)

@@ -1,4 +1,4 @@
-"""Programs that are made only where somebody names them, and what a failing worker leaves of the others."""
+"""Programs made only where somebody names them, what a failing worker leaves, and programs that do not hold."""
 
 from pathlib import Path
 
@@ -99,8 +99,11 @@ def test_a_worker_that_breaks_off_ends_its_own_variant_alone(tmp_path: Path) -> 
 class Opposite(TorchRuntime):
     """Says the opposite of what it is asked."""
 
+    methods = ("encode",)
+
     def run(self, method: str, *inputs: Array) -> tuple[Array, ...]:
-        return tuple(-output for output in super().run(method, *inputs))
+        outputs = super().run(method, *inputs)
+        return tuple(-output for output in outputs) if method in self.methods else outputs
 
 
 @pytest.fixture
@@ -139,6 +142,19 @@ def test_what_no_scheme_mends_is_not_kept(source: Source, tmp_path: Path, wrong:
     assert set(outcome.scheme.float_parts) == set(PARTS)
     assert len(outcome.scheme.rejected) == len(PARTS)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_no_scheme_could_mend_is_written_once(
+    source: Source, tmp_path: Path, wrong: list[bool], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wrong += [True]
+    monkeypatch.setattr(Opposite, "methods", ("classify",))
+
+    outcome = built(source, BY_NAME["student_onnx_int8"], tmp_path)
+
+    assert outcome.problem is not None
+    assert "of the logits" in outcome.problem
+    assert outcome.scheme.rejected == ()
 
 
 def test_what_has_no_scheme_is_written_once(source: Source, tmp_path: Path, wrong: list[bool]) -> None:

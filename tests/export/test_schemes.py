@@ -9,6 +9,7 @@ from torch import nn
 
 from core.models import Encode
 from core.quantisation import quantised
+from core.quantisation.placement import lies_in, paths_of
 from export import schemes
 from export.schemes import LIGHT, PARTS, Trial, int8_encode
 from export.source import Source
@@ -91,6 +92,13 @@ def test_what_cannot_hold_ends_with_everything_in_float(
     monkeypatch.setattr(schemes, "SAFE_COSINE", 2.0)
 
     assert set(int8_encode(encode, source)[1].float_parts) == set(PARTS)
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_every_part_is_there(part: str, encode: nn.Module, source: Source) -> None:
+    graph = torch.export.export(encode, (source.crops[:1],)).module().graph
+
+    assert any(lies_in(paths_of(node), [part]) for node in graph.nodes)
 
 
 @pytest.mark.parametrize("views", [1, 2])

@@ -25,7 +25,7 @@ from core.runtimes import Runtime
 from core.runtimes.coreml import CoreMLReference
 from export import coreml, executorch, onnx
 from export.parity import compare
-from export.schemes import Scheme, Trial, int8_encode, only_in_name
+from export.schemes import Scheme, Trial, int8_encode
 from export.source import Origin, Source
 from export.targets import Variant
 
@@ -145,17 +145,22 @@ def _checked(source: Source, variant: Variant, path: Path, delegation: Delegatio
     comparison = min(comparisons, key=lambda found: (found.broken(variant) is None, found.parity.cosine))
     return Outcome(
         variant=variant,
-        problem=comparison.broken(variant) or undelegated(variant, delegation) or only_in_name(scheme),
+        problem=comparison.broken(variant) or undelegated(variant, delegation) or _only_in_name(scheme),
         parity=comparison.parity,
         accuracy=comparison.accuracy,
         auc_lost=comparison.auc_lost,
         delegation=delegation,
         scheme=scheme,
         rounds_too_much=(
-            variant.rounds_activations and comparison.broken_by_rounding(variant) and only_in_name(scheme) is None
+            variant.rounds_activations and comparison.broken_by_rounding(variant) and not scheme.is_all_float
         ),
         by_reference=any(isinstance(runtime, CoreMLReference) for runtime in runtimes),
     )
+
+
+def _only_in_name(scheme: Scheme) -> str | None:
+    """In words, that an int8 program has nothing in int8."""
+    return "every part of encode has to stay float32" if scheme.is_all_float else None
 
 
 def undelegated(variant: Variant, delegation: Delegation | None) -> str | None:

@@ -50,10 +50,10 @@ class Scheme:
     float_parts: tuple[str, ...] = ()
     rejected: tuple[Trial, ...] = ()
 
-
-def only_in_name(scheme: Scheme) -> str | None:
-    """In words, that an int8 program has nothing in int8."""
-    return "every part of encode has to stay float32" if set(scheme.float_parts) == set(PARTS) else None
+    @property
+    def is_all_float(self) -> bool:
+        """Whether nothing is left to be int8."""
+        return set(self.float_parts) == set(PARTS)
 
 
 def int8_encode(encode: nn.Module, source: Source, refused: Sequence[Trial] = ()) -> tuple[nn.Module, Scheme]:
@@ -87,13 +87,12 @@ def int8_encode(encode: nn.Module, source: Source, refused: Sequence[Trial] = ()
         schemes = [(*rejected[-1].float_parts, part) for part in _next_parts(rejected[-1].float_parts)]
         foretold = [_least_cosine(wanted, _embeddings(simulated.with_float(parts), shown)) for parts in schemes]
         cosine = max(foretold)
-        float_parts = schemes[foretold.index(cosine)]
-        is_last = set(float_parts) == set(PARTS)
-        if cosine >= SAFE_COSINE or is_last:
-            made, cosine = program(float_parts)
-            if cosine >= SAFE_COSINE or is_last:
-                return made, Scheme(float_parts=float_parts, rejected=tuple(rejected))
-        rejected.append(Trial(float_parts=float_parts, cosine=cosine))
+        scheme = Scheme(float_parts=schemes[foretold.index(cosine)], rejected=tuple(rejected))
+        if cosine >= SAFE_COSINE or scheme.is_all_float:
+            made, cosine = program(scheme.float_parts)
+            if cosine >= SAFE_COSINE or scheme.is_all_float:
+                return made, scheme
+        rejected.append(Trial(float_parts=scheme.float_parts, cosine=cosine))
 
 
 def _next_parts(float_parts: Collection[str]) -> list[str]:
